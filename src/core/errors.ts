@@ -1,0 +1,64 @@
+/**
+ * Every error of this package: its stable code, and the HTTP status that the client gets for it.
+ * A status of 0 means that there is nobody to answer: a programming error, or a peer out of step.
+ * docs/errors.md says of each what it means and what to do.
+ */
+const STATUS = {
+  FCGI_ERR_VERSION: 0,
+  FCGI_ERR_RECORD: 0,
+  FCGI_ERR_TRUNCATED: 0,
+  FCGI_ERR_DUPLICATE_ID: 0,
+  FCGI_ERR_PARAMS: 400,
+  FCGI_ERR_PARAMS_TOO_LARGE: 431,
+  FCGI_ERR_PARAMS_TOO_MANY: 431,
+  FCGI_ERR_BAD_REQUEST: 400,
+  FCGI_ERR_UNKNOWN_ROLE: 503,
+  FCGI_ERR_OVERLOADED: 503,
+  FCGI_ERR_REQUEST_TIMEOUT: 408,
+  FCGI_ERR_BODY_TOO_LARGE: 413,
+  FCGI_ERR_BODY_OVERRUN: 400,
+  FCGI_ERR_BODY_UNDERRUN: 400,
+  FCGI_ERR_BODY_TYPE: 415,
+  FCGI_ERR_BODY_SYNTAX: 400,
+  FCGI_ERR_BODY_USED: 500,
+  FCGI_ERR_RESPONSE_OVERRUN: 0,
+  FCGI_ERR_RESPONSE_UNDERRUN: 0,
+  FCGI_ERR_RESPONSE_HEAD: 0,
+  FCGI_ERR_ADDRESS: 0,
+  FCGI_ERR_ADDRESS_IN_USE: 0,
+  FCGI_ERR_OPTION: 0,
+  FCGI_ERR_ROUTE_PATH: 0,
+  FCGI_ERR_HANDLER: 0,
+  FCGI_ERR_ARGUMENT: 0,
+} as const;
+
+export type FcgiErrorCode = keyof typeof STATUS;
+
+/** An error with a stable `code`; see docs/errors.md. */
+export class FcgiError extends Error {
+  override name = 'FcgiError';
+  /** Stable across versions; messages are not. */
+  readonly code: FcgiErrorCode;
+  /** The HTTP status for the client, 500 where the fault is not the client's. */
+  readonly status: number;
+  /** Whether the message may be shown to the client, as in http-errors. */
+  readonly expose: boolean;
+
+  constructor(code: FcgiErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.status = STATUS[code] || 500;
+    this.expose = this.status < 500;
+  }
+
+  get statusCode(): number {
+    return this.status;
+  }
+}
+
+export const FCGI_ERROR_CODES = Object.keys(STATUS) as FcgiErrorCode[];
+
+/** The one way this package makes an error. */
+export function fcgiError(code: FcgiErrorCode, message: string, cause?: unknown): FcgiError {
+  return new FcgiError(code, message, cause === undefined ? undefined : { cause });
+}
