@@ -1,0 +1,179 @@
+// @ts-check
+import { execFile, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { parseArgs, promisify } from 'node:util';
+import { CONTESTANTS, Contestant } from './contestant.js';
+import { startNginx } from './nginx.js';
+
+const HELP = `CPU time per request, relative to bare node:http, behind one nginx with kept-alive upstream connections.
+
+node bench/run.js [--short] [--only LIST] [--rounds N] [--seconds N] [--write]
+
+  --short      fewer and shorter rounds: under 90 seconds in all
+  --only       comma-separated, the first is what the others are relative to: ${Object.keys(CONTESTANTS).join(', ')},
+               or fastcgi:MODULE or http:MODULE, whose default export takes a unix socket's path and answers
+               when it listens
+  --rounds     how often each is measured (default 12, short 5)
+  --seconds    how long each time (default 4, short 2)
+  --write      puts the table into bench/RESULTS.md
+
+A single pair, quickly: node bench/run.js --only http,fcgi --rounds 3 --seconds 2
+The package under test is what 'npm run build' left in dist/.`;
+
+/** What a browser sends: a request without headers would flatter whoever is slow at them. */
+const HEADERS = [
+  'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+  'Accept-Language: en-US,en;q=0.5',
+  'Accept-Encoding: gzip, deflate, br',
+];
+const CONNECTIONS = 32;
+const BODY = 'Hello World';
+
+const { values } = parseArgs({
+  options: {
+    help: { type: 'boolean', short: 'h' },
+    short: { type: 'boolean', default: false },
+    only: { type: 'string', default: Object.keys(CONTESTANTS).join(',') },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds ?? (values.short ? 5 : 12));
+const seconds = Number(values.seconds ?? (values.short ? 2 : 4));
+
+if (values.help) {
+  console.log(HELP);
+} else {
+  const missing = unready();
+  if (missing) {
+    console.error(missing);
+    process.exitCode = 1;
+  } else {
+    await main();
+  }
+}
+
+async function main() {
+  const folder = mkdtempSync(join(tmpdir(), 'fcgi-bench-'));
+  /** @type {{ stop(): void }[]} */
+  const running = [];
+  try {
+    const [serverCore, loadCore] = pins();
+    const contestants = values.only.split(',').map((spec, index) => new Contestant(spec, folder, index));
+    for (const contestant of contestants) {
+      running.push(contestant);
+      await contestant.start(serverCore);
+    }
+    const nginx = await startNginx(contestants, folder, loadCore);
+    running.push(nginx);
+
+    for (const contestant of contestants) {
+      await check(contestant, nginx.port);
+      await cost(contestant, nginx.port, loadCore, seconds);
+    }
+    /** @type {Map<Contestant, number[]>} µs per request, one for each round */
+    const costs = new Map(contestants.map((contestant) => [contestant, []]));
+    for (let round = 0; round < rounds; round++) {
+      // Turned by one each round: whatever drifts meets everyone at every place.
+      for (let turn = 0; turn < contestants.length; turn++) {
+        const contestant = contestants[(round + turn) % contestants.length];
+        costs.get(contestant)?.push(await cost(contestant, nginx.port, loadCore, seconds));
+      }
+      process.stderr.write(`\rround ${round + 1} of ${rounds}${round + 1 === rounds ? '\n' : ''}`);
+    }
+    report(costs);
+  } finally {
+    for (const process of running) process.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What is missing to run at all, in words. */
+function unready() {
+  if (!existsSync(new URL('../dist/index.js', import.meta.url)) && /(^|,)fcgi/.test(values.only)) {
+    return 'dist/ is missing: npm run build';
+  }
+  for (const [program, flag, install] of [
+    ['nginx', '-v', 'apt-get install nginx-light'],
+    ['wrk', '-v', 'apt-get install wrk'],
+  ]) {
+    if (spawnSync(program, [flag]).error) return `the benchmark needs ${program}: ${install}`;
+  }
+}
+
+/** The server has one core to itself, nginx and wrk share another, where the system lets us choose. */
+function pins() {
+  if (availableParallelism() < 2 || spawnSync('taskset', ['-V']).error) return [[], []];
+  return [
+    ['taskset', '-c', '0'],
+    ['taskset', '-c', '1'],
+  ];
+}
+
+/** @param {Contestant} contestant @param {number} port */
+async function check(contestant, port) {
+  const answer = get({ port, path: '/hello?name=world', headers: { Host: contestant.host } });
+  const [res] = await once(answer, 'response');
+  const body = await text(res);
+  if (body !== BODY) throw new Error(`${contestant.title} answers ${res.statusCode} ${JSON.stringify(body)}`);
+}
+
+/**
+ * CPU time of the server's process for each request of one burst of load, in µs.
+ *
+ * @param {Contestant} contestant @param {number} port @param {string[]} pin @param {number} seconds
+ */
+async function cost(contestant, port, pin, seconds) {
+  const before = await contestant.cpuTime();
+  const headers = [`Host: ${contestant.host}`, ...HEADERS].flatMap((header) => ['-H', header]);
+  const [command, ...args] = [...pin, 'wrk', '-t', '1', '-c', String(CONNECTIONS), '-d', `${seconds}s`, ...headers];
+  const { stdout } = await promisify(execFile)(command, [...args, `http://127.0.0.1:${port}/hello?name=world`]);
+  const used = (await contestant.cpuTime()) - before;
+  const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
+  if (!(requests > 0) || /Non-2xx|Socket errors/.test(stdout))
+    throw new Error(`${contestant.title} failed:\n${stdout}`);
+  return used / requests;
+}
+
+/** @param {Map<Contestant, number[]>} costs */
+function report(costs) {
+  const [base] = costs.values();
+  const lines = [...costs].map(([contestant, own]) => {
+    // Paired: each round's cost by the same round's base, so that what slows both cancels out.
+    const ratios = own.map((cost, round) => cost / base[round]).sort((a, b) => a - b);
+    const [low, middle, high] = [ratios[0], median(ratios), ratios[ratios.length - 1]].map((ratio) => ratio.toFixed(2));
+    return `| ${contestant.title} | ${middle} | ${low} – ${high} | ${median([...own].sort((a, b) => a - b)).toFixed(1)} |`;
+  });
+  const table = `| | median ratio | min – max | CPU µs, this machine |
+| --- | ---: | ---: | ---: |
+${lines.join('\n')}
+
+Node ${process.version}, ${rounds} rounds of ${seconds} s each, ${CONNECTIONS} connections.`;
+  console.log(table);
+  if (values.write) {
+    writeFileSync(
+      new URL('RESULTS.md', import.meta.url),
+      `# CPU time per request
+
+User and system time of the server's process, behind one nginx over unix sockets with kept-alive upstream
+connections, relative to bare \`node:http\` in the same round. Every server answers the same body to the same
+browser's request. Written by \`npm run bench -- --write\`; the ratios are what to compare, not the times.
+
+${table}
+`,
+    );
+  }
+}
+
+/** @param {number[]} sorted */
+function median(sorted) {
+  const middle = sorted.length / 2;
+  return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle) - 1]) / 2;
+}

@@ -1,0 +1,5 @@
+// @ts-check
+import { serve } from 'fcgi';
+import { app } from './app.js';
+
+export default (/** @type {string} */ path) => serve(app, { http: path });

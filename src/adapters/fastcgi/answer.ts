@@ -1,0 +1,104 @@
+import { FCGI_STDOUT } from './constants.ts';
+import type { Output, Part } from './output.ts';
+import { cgiHead, readRawHead } from './response-head.ts';
+
+/** Characters of a head that somebody writes to the socket himself, piece by piece. */
+const MAX_RAW_HEAD = 64 * 1024;
+
+/**
+ * What is written of one answer: HTTP's head and body become STDOUT's. The head is never cut, and no more of the body
+ * leaves than its Content-Length says.
+ */
+export class Answer {
+  /** Bytes that wait here. */
+  length = 0;
+  bytesWritten = 0;
+  headSent = false;
+  /** Bytes by which the body was longer than its Content-Length. */
+  overrun = 0;
+
+  #parts: Part[] = [];
+  /** Characters of the response's own head, which begins what is written next. */
+  #headLength = 0;
+  /** Bytes of the body still to come, if that is known. */
+  #bodyLeft = Number.POSITIVE_INFINITY;
+  #raw = '';
+
+  /** Bytes of the body that its Content-Length promised and that have not come. */
+  get missing(): number {
+    return this.#bodyLeft === Number.POSITIVE_INFINITY ? 0 : this.#bodyLeft;
+  }
+
+  /** The response has made its head, `length` characters; it will come with what is written next. */
+  expectHead(length: number, bodyLength: number): void {
+    this.#headLength = length;
+    this.#bodyLeft = bodyLength;
+  }
+
+  write(data: Part, encoding?: BufferEncoding | null): void {
+    if (!this.headSent) {
+      if (this.#headLength === 0) return this.#writeRaw(data, encoding);
+      this.headSent = true;
+      this.#add(data, encoding, this.#headLength);
+    } else {
+      this.#add(data, encoding, 0);
+    }
+  }
+
+  /** @param head How many characters of the data are the head's. */
+  #add(data: Part, encoding: BufferEncoding | null | undefined, head: number): void {
+    let part = data;
+    // Text of ASCII alone is its own bytes.
+    if (typeof data === 'string' && (Buffer.byteLength(data) !== data.length || !isText(encoding))) {
+      part = Buffer.from(data, encoding ?? 'utf8');
+      if (head > 0) head = Buffer.byteLength(data.slice(0, head), encoding ?? 'utf8');
+    }
+    let length = part.length;
+    const over = length - head - this.#bodyLeft;
+    if (over > 0) {
+      this.overrun += over;
+      length -= over;
+      part = typeof part === 'string' ? part.slice(0, length) : part.subarray(0, length);
+    }
+    this.#bodyLeft -= length - head;
+    this.bytesWritten += length;
+    this.length += length;
+    if (length > 0) this.#parts.push(part);
+  }
+
+  /** Somebody writes HTTP to the socket, not through the response. */
+  #writeRaw(data: Part, encoding: BufferEncoding | null | undefined): void {
+    const bytes = typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : Buffer.from(data);
+    const text = this.#raw + bytes.toString('latin1');
+    const raw = readRawHead(text);
+    this.#raw = raw === undefined ? text.slice(0, MAX_RAW_HEAD) : '';
+    if (raw === undefined) return;
+    this.headSent = true;
+    this.#add(Buffer.from(raw.head + raw.rest, 'latin1'), null, raw.head.length);
+  }
+
+  /** Puts an answer of the server's own in the place of whatever waits. */
+  replace(status: number, statusText: string): void {
+    const body = `${status} ${statusText}\n`;
+    const head = `HTTP/1.1 ${body.trimEnd()}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n`;
+    this.clear();
+    this.expectHead(head.length, body.length);
+    this.headSent = true;
+    this.#add(cgiHead(head) + body, null, cgiHead(head).length);
+  }
+
+  flushTo(output: Output, id: number): void {
+    if (this.length === 0) return;
+    output.stream(FCGI_STDOUT, id, this.#parts, this.length);
+    this.clear();
+  }
+
+  clear(): void {
+    this.#parts = [];
+    this.length = 0;
+  }
+}
+
+function isText(encoding: string | null | undefined): boolean {
+  return encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'latin1';
+}

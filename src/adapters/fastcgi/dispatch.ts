@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Head } from './head.ts';
+import type { RequestSocket } from './request-socket.ts';
+import { attachResponse } from './response-head.ts';
+
+/** What a request needs of its server to reach the application. */
+export interface DispatchServer {
+  readonly IncomingMessage: new (socket: never) => IncomingMessage;
+  readonly ServerResponse: new (req: never) => ServerResponse;
+  emit(event: string, ...args: unknown[]): boolean;
+}
+
+/** What node:http's server fills in; not in its types. */
+interface IncomingInternals extends IncomingMessage {
+  upgrade: boolean;
+  _addHeaderLines(rawHeaders: string[], length: number): void;
+}
+
+/** Makes the pair that node:http would make, and hands it to the application. */
+export function dispatch(socket: RequestSocket, head: Head): void {
+  const { server } = socket;
+  const req = new server.IncomingMessage(socket as never) as IncomingInternals;
+  req.method = head.method;
+  req.url = head.url;
+  req.upgrade = false;
+  // Not a bare `rawHeaders = …`: the getter of `headers` reads as many as it was told of.
+  req._addHeaderLines(head.rawHeaders, head.rawHeaders.length);
+  req.httpVersionMajor = 1;
+  req.httpVersionMinor = 1;
+  // Before the client's own version, which a response would look up headers for: here it frames nothing.
+  const res = new server.ServerResponse(req as never);
+  setVersion(req, head.protocol);
+  socket.req = req;
+  socket.res = res;
+  attachResponse(res, socket);
+  try {
+    server.emit('request', req, res);
+  } catch (error) {
+    // As on node:http an uncaught exception; but not inside the parser, where other requests wait.
+    process.nextTick(rethrow, error);
+  }
+}
+
+function setVersion(req: IncomingMessage, protocol: string): void {
+  if (protocol === 'HTTP/1.1') {
+    req.httpVersion = '1.1';
+    return;
+  }
+  const [, major = '1', minor = '1'] = /^HTTP\/(\d)(?:\.(\d))?$/.exec(protocol) ?? [];
+  req.httpVersionMajor = Number(major);
+  req.httpVersionMinor = Number(minor);
+  req.httpVersion = `${major}.${minor}`;
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}

@@ -1,0 +1,57 @@
+import type { Readable } from 'node:stream';
+import { Backlog } from './backlog.ts';
+
+/** What comes in on FCGI_STDIN or FCGI_DATA of one request, passed on as fast as it is read. */
+export class Inflow {
+  /** Whether the reader has enough for now: what comes meanwhile is kept. */
+  paused = false;
+  /** Bytes that came. */
+  bytes = 0;
+
+  readonly #reader: Readable;
+  readonly #backlog: Backlog;
+  readonly #onEnd: () => void;
+  #ended = false;
+
+  /** @param onEnd Called when all has been passed on, before the reader sees its end. */
+  constructor(reader: Readable, maxBufferedBytes: number, onEnd: () => void) {
+    this.#reader = reader;
+    this.#backlog = new Backlog(maxBufferedBytes);
+    this.#onEnd = onEnd;
+  }
+
+  push(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    if (this.paused) this.#backlog.push(chunk);
+    else this.paused = !this.#reader.push(chunk);
+  }
+
+  end(): void {
+    this.#ended = true;
+    if (this.#backlog.empty) this.#finish();
+  }
+
+  /** The reader wants more. */
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    while (!this.paused) {
+      const chunk = this.#backlog.shift();
+      if (chunk === undefined) break;
+      this.paused = !this.#reader.push(chunk);
+    }
+    if (this.#ended && this.#backlog.empty) this.#finish();
+  }
+
+  /** Nobody will read any more. */
+  close(): void {
+    this.paused = false;
+    this.#backlog.close();
+  }
+
+  #finish(): void {
+    this.#backlog.close();
+    this.#onEnd();
+    this.#reader.push(null);
+  }
+}

@@ -1,0 +1,127 @@
+import type { Socket } from 'node:net';
+import { FCGI_END_REQUEST, FCGI_MAX_LENGTH, FCGI_STDOUT } from './constants.ts';
+import { encodeStream } from './records.ts';
+
+/** Text whose characters are bytes (latin1), or bytes. */
+export type Part = string | Uint8Array;
+
+export type WriteCallback = (error?: Error | null) => void;
+
+/** What ended with an answer. */
+export interface Answered {
+  finish(): void;
+  fail(): void;
+}
+
+/** Up to here, bytes are copied behind their record header; beyond, copying costs more than one more `iovec`. */
+const COPY_BYTES = 16 * 1024;
+
+/**
+ * The records on their way to the web server. They are gathered, and leave in one write: for a small answer, its head,
+ * its body and the end of the request. As long as all of it is text it leaves as one string, since Node hands a string
+ * to the system without making a Buffer of it.
+ */
+export class Output {
+  readonly #socket: Socket;
+  #text = '';
+  #parts: Part[] = [];
+  #bytes = 0;
+  #callbacks: WriteCallback[] = [];
+  #answers: Answered[] = [];
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Bytes that have not reached the system yet. */
+  get length(): number {
+    return this.#bytes + this.#socket.writableLength;
+  }
+
+  /** Content of a stream, in as few records as hold it; one if it is no longer than 65535 bytes. */
+  stream(type: number, id: number, parts: readonly Part[], bytes: number): void {
+    if (bytes > FCGI_MAX_LENGTH) {
+      for (const part of parts) this.#long(type, id, part);
+    } else {
+      this.#add(recordHeader(type, id, bytes), 8);
+      for (const part of parts) this.#add(part, part.length);
+    }
+  }
+
+  /** The end of STDOUT and of the request (sections 5.3 and 5.5). */
+  endRequest(id: number, protocolStatus: number): void {
+    const status = String.fromCharCode(protocolStatus);
+    this.#add(`${recordHeader(FCGI_STDOUT, id, 0)}${recordHeader(FCGI_END_REQUEST, id, 8)}\0\0\0\0${status}\0\0\0`, 24);
+  }
+
+  record(bytes: Uint8Array): void {
+    this.#add(bytes, bytes.length);
+  }
+
+  /** Calls back when all that was added so far has reached the system, or with the error that kept it from it. */
+  then(callback: WriteCallback): void {
+    this.#callbacks.push(callback);
+  }
+
+  /** Tells it, after the callbacks, that its answer has reached the system; before them, that it has not. */
+  answered(request: Answered): void {
+    this.#answers.push(request);
+  }
+
+  flush(): void {
+    const socket = this.#socket;
+    if (this.#bytes > 0) {
+      const text = this.#text;
+      this.#text = '';
+      this.#bytes = 0;
+      if (this.#parts.length === 0) socket.write(text, 'latin1');
+      else this.#writeParts(text);
+    }
+    if (this.#callbacks.length === 0 && this.#answers.length === 0) return;
+    const callbacks = this.#callbacks;
+    const answers = this.#answers;
+    this.#callbacks = [];
+    this.#answers = [];
+    // The system took it at once, as it mostly does: to hear so from the socket costs more.
+    if (socket.writableLength === 0 && socket.writable) process.nextTick(settle, callbacks, answers, null);
+    else socket.write('', (error) => settle(callbacks, answers, error));
+  }
+
+  #writeParts(text: string): void {
+    const parts = this.#parts;
+    this.#parts = [];
+    if (text !== '') parts.push(text);
+    this.#socket.cork();
+    for (const part of parts) this.#socket.write(part as string, 'latin1');
+    this.#socket.uncork();
+  }
+
+  #add(part: Part, bytes: number): void {
+    this.#bytes += bytes;
+    if (typeof part === 'string') {
+      this.#text += part;
+    } else if (bytes <= COPY_BYTES) {
+      // Small bytes between text, as a body behind its head: as text they leave in the same string.
+      this.#text += Buffer.from(part.buffer, part.byteOffset, bytes).toString('latin1');
+    } else {
+      if (this.#text !== '') this.#parts.push(this.#text);
+      this.#text = '';
+      this.#parts.push(part);
+    }
+  }
+
+  #long(type: number, id: number, part: Part): void {
+    const bytes = typeof part === 'string' ? Buffer.from(part, 'latin1') : part;
+    for (const piece of encodeStream(type, id, bytes)) this.#add(piece, piece.length);
+  }
+}
+
+function settle(callbacks: WriteCallback[], answers: Answered[], error: Error | null | undefined): void {
+  if (error) for (const answered of answers) answered.fail();
+  for (const callback of callbacks) callback(error ?? null);
+  if (!error) for (const answered of answers) answered.finish();
+}
+
+function recordHeader(type: number, id: number, length: number): string {
+  return String.fromCharCode(1, type, id >>> 8, id & 255, length >>> 8, length & 255, 0, 0);
+}

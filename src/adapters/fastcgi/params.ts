@@ -1,0 +1,34 @@
+import { PairReader, PairsCollector } from './pairs.ts';
+
+/** What Apache's mod_proxy_fcgi puts before a path: `proxy:fcgi://127.0.0.1:9000/srv/www/page`. */
+const APACHE_PREFIX = /^proxy:(?:fcgi|balancer):\/\/[^/]*/;
+
+/** The CGI parameters of one request: bytes until somebody asks. */
+export class Params extends PairsCollector {
+  #object: Record<string, string> | undefined;
+
+  /** One parameter as UTF-8, `''` if there is none of that name. */
+  get(name: string): string {
+    if (this.#object !== undefined) return this.#object[name] ?? '';
+    const pairs = new PairReader(this.bytes, this.start, this.end);
+    while (pairs.next()) {
+      if (pairs.valueStart - pairs.nameStart === name.length && pairs.name() === name) return pairs.utf8Value();
+    }
+    return '';
+  }
+
+  /** All of them, in an object without a prototype; of a name that comes twice, the last. */
+  toObject(): Record<string, string> {
+    if (this.#object !== undefined) return this.#object;
+    const object: Record<string, string> = Object.create(null);
+    const pairs = new PairReader(this.bytes, this.start, this.end);
+    while (pairs.next()) object[pairs.name()] = pairs.utf8Value();
+    for (const name of ['SCRIPT_FILENAME', 'PATH_TRANSLATED']) {
+      if (object[name]?.startsWith('proxy:')) object[name] = object[name].replace(APACHE_PREFIX, '');
+    }
+    // CVE-2016-5385, "httpoxy".
+    delete object.HTTP_PROXY;
+    this.#object = object;
+    return object;
+  }
+}

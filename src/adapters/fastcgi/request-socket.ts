@@ -1,0 +1,463 @@
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Duplex, Readable, type Writable } from 'node:stream';
+import { Answer } from './answer.ts';
+import type { DispatchServer } from './dispatch.ts';
+import type { Head } from './head.ts';
+import { Inflow } from './inflow.ts';
+import type { Limits } from './limits.ts';
+import type { Output, Part, WriteCallback } from './output.ts';
+import { Params } from './params.ts';
+import { StderrStream } from './stderr.ts';
+
+/** What a request asks of the connection that it came on. */
+export interface RequestConnection {
+  readonly output: Output;
+  readonly limits: Limits;
+  readonly highWaterMark: number;
+  readonly server: DispatchServer;
+  /** The request has something to send. */
+  onOutput(request: RequestSocket): void;
+  /** The answer is complete. */
+  onAnswered(request: RequestSocket): void;
+  /** The application gave the request up: what has left of its answer must not look whole. */
+  onDestroyed(request: RequestSocket): void;
+  /** The reader of the input wants more. */
+  onResumed(request: RequestSocket): void;
+}
+
+/**
+ * A `Duplex` whose constructor has not run. To build the state of two streams costs more than everything else this
+ * door does for a request, and hardly any code looks at it. So a RequestSocket is a Duplex by its prototype, does
+ * itself what `http.ServerResponse` and middleware ask of a socket, and has Duplex's constructor run on it when
+ * somebody looks at the state of its streams, as `stream.finished()` and `stream.pipeline()` do.
+ */
+const UnbuiltDuplex = function UnbuiltDuplex() {} as unknown as new () => EventEmitter;
+UnbuiltDuplex.prototype = Duplex.prototype;
+
+/**
+ * One FastCGI request, in the place of the `net.Socket` of node:http's requests and responses. What is written to it,
+ * HTTP's head and then a body, leaves as FCGI_STDOUT; it closes when the answer has left.
+ */
+export class RequestSocket extends UnbuiltDuplex {
+  readonly connection: RequestConnection;
+  readonly id: number;
+  readonly role: number;
+  readonly keepConnection: boolean;
+  /** When it began, on the server's clock. */
+  readonly begun: number;
+
+  readonly cgi: Params;
+  readonly answer = new Answer();
+  head: Head | undefined;
+  req: IncomingMessage | undefined;
+  res: ServerResponse | undefined;
+  paramsEnded = false;
+  stdinEnded = false;
+  /** The end of the answer is on its way to the web server, or will never come. */
+  ended = false;
+  /** It waits in the connection's list of those with something to send. */
+  ready = false;
+
+  // What node:http's own code and middleware find on a socket.
+  readonly server: DispatchServer;
+  _httpMessage: ServerResponse | null = null;
+  _hadError = false;
+  _paused = false;
+  destroyed = false;
+  readable = true;
+  writable = true;
+  closed = false;
+  errored: Error | null = null;
+  writableCorked = 0;
+  writableNeedDrain = false;
+  readonly allowHalfOpen = true;
+  readonly connecting = false;
+  readonly pending = false;
+
+  #stdin: Inflow | undefined;
+  #data: { stream: Readable; inflow: Inflow } | undefined;
+  #stderr: StderrStream | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(connection: RequestConnection, id: number, role: number, keepConnection: boolean, begun: number) {
+    super();
+    this.connection = connection;
+    this.server = connection.server;
+    this.id = id;
+    this.role = role;
+    this.keepConnection = keepConnection;
+    this.begun = begun;
+    this.cgi = new Params(connection.limits.maxParamsBytes);
+  }
+
+  // ---- What the web server says of the request -------------------------------------------------
+
+  /** The CGI parameters (RFC 3875, section 4.1), as the web server sent them. */
+  get params(): Record<string, string> {
+    return this.cgi.toObject();
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.cgi.get('REMOTE_ADDR') || undefined;
+  }
+
+  get remotePort(): number | undefined {
+    return Number(this.cgi.get('REMOTE_PORT')) || undefined;
+  }
+
+  get remoteFamily(): 'IPv4' | 'IPv6' | undefined {
+    return familyOf(this.remoteAddress);
+  }
+
+  get localAddress(): string | undefined {
+    return this.cgi.get('SERVER_ADDR') || undefined;
+  }
+
+  get localPort(): number | undefined {
+    return Number(this.cgi.get('SERVER_PORT')) || undefined;
+  }
+
+  get localFamily(): 'IPv4' | 'IPv6' | undefined {
+    return familyOf(this.localAddress);
+  }
+
+  /** True over HTTPS, else undefined, as with node:https and node:http. */
+  get encrypted(): true | undefined {
+    const https = this.cgi.get('HTTPS').toLowerCase();
+    const secure = https === '' ? this.cgi.get('REQUEST_SCHEME') === 'https' : https !== 'off' && https !== '0';
+    return secure || undefined;
+  }
+
+  address(): object {
+    const { localAddress: address, localFamily: family, localPort: port } = this;
+    return address === undefined ? {} : { address, family, port };
+  }
+
+  // ---- The input -------------------------------------------------------------------------------
+
+  get bytesRead(): number {
+    return this.cgi.end - this.cgi.start + (this.#stdin?.bytes ?? 0);
+  }
+
+  /** Whether a reader of the input has enough for now. */
+  get inputPaused(): boolean {
+    return this.#stdin?.paused === true || this.#data?.inflow.paused === true;
+  }
+
+  /** FCGI_STDIN, which becomes the body. */
+  get stdin(): Inflow {
+    const req = this.req!;
+    this.#stdin ??= new Inflow(req, this.connection.limits.maxBufferedBytes, () => {
+      req.complete = true;
+    });
+    return this.#stdin;
+  }
+
+  /** All of the body has come. */
+  endStdin(): void {
+    if (this.#stdin !== undefined) return this.#stdin.end();
+    this.req!.complete = true;
+    this.req!.push(null);
+  }
+
+  /** FCGI_DATA, the file that a Filter is to process (section 6.4). */
+  get data(): Readable {
+    return this.#openData().stream;
+  }
+
+  get dataInflow(): Inflow {
+    return this.#openData().inflow;
+  }
+
+  #openData(): { stream: Readable; inflow: Inflow } {
+    if (this.#data === undefined) {
+      const stream = new Readable({ read: () => this.resume() });
+      this.#data = { stream, inflow: new Inflow(stream, this.connection.limits.maxBufferedBytes, () => {}) };
+    }
+    return this.#data;
+  }
+
+  /** Node's request calls it whenever it wants more of its body. */
+  resume(): this {
+    if (!this.inputPaused) return this;
+    this.#stdin?.resume();
+    this.#data?.inflow.resume();
+    this.connection.onResumed(this);
+    return this;
+  }
+
+  pause(): this {
+    return this;
+  }
+
+  // ---- The answer ------------------------------------------------------------------------------
+
+  /** To the web server's error log. */
+  get stderr(): Writable {
+    this.#stderr ??= new StderrStream(this, this.connection.limits.maxStderrBytes);
+    return this.#stderr;
+  }
+
+  get bytesWritten(): number {
+    return this.answer.bytesWritten;
+  }
+
+  get writableHighWaterMark(): number {
+    return this.connection.highWaterMark;
+  }
+
+  get readableHighWaterMark(): number {
+    return this.connection.highWaterMark;
+  }
+
+  get writableLength(): number {
+    return this.answer.length;
+  }
+
+  get writableEnded(): boolean {
+    return this.ended;
+  }
+
+  get writableFinished(): boolean {
+    return this.ended;
+  }
+
+  get readyState(): string {
+    return this.destroyed ? 'closed' : 'open';
+  }
+
+  write(data: unknown, encoding?: unknown, callback?: unknown): boolean {
+    const done = (typeof encoding === 'function' ? encoding : callback) as WriteCallback | null | undefined;
+    const { connection, answer } = this;
+    if (this.ended) {
+      if (done) process.nextTick(done, new Error('write after end'));
+      return false;
+    }
+    if ((data as Part).length > 0) {
+      answer.write(data as Part, typeof encoding === 'string' ? (encoding as BufferEncoding) : null);
+    }
+    if (done) connection.output.then(done);
+    if (this.writableCorked === 0) connection.onOutput(this);
+    if (answer.length + connection.output.length < connection.highWaterMark) return true;
+    this.writableNeedDrain = true;
+    return false;
+  }
+
+  end(data?: unknown, encoding?: unknown, callback?: unknown): this {
+    const done = [data, encoding, callback].find((argument) => typeof argument === 'function');
+    if (data !== undefined && data !== null && data !== done) this.write(data, encoding);
+    if (done) this.once('finish', done as () => void);
+    this.connection.onAnswered(this);
+    return this;
+  }
+
+  destroySoon(): void {
+    this.end();
+  }
+
+  cork(): void {
+    this.writableCorked++;
+  }
+
+  uncork(): void {
+    if (this.writableCorked > 0 && --this.writableCorked === 0) this.connection.onOutput(this);
+  }
+
+  /**
+   * Hands what waits to the connection's output: of STDERR only behind the head, since some web servers take an error
+   * before it for a failure, and of an answer that has `ended`, the rest.
+   */
+  flush(): void {
+    const { output } = this.connection;
+    this.answer.flushTo(output, this.id);
+    if (this.answer.headSent || this.ended) this.#stderr?.flush();
+  }
+
+  /** The connection has room again. */
+  drain(): void {
+    this.writableNeedDrain = false;
+    const response = this._httpMessage as ResponseInternals | null;
+    if (response !== null && !response.finished) {
+      // Something that the socket takes at once: with it, Node takes the response for drained.
+      response.outputData.push({ data: '', encoding: 'latin1', callback: null });
+      response._flush();
+    }
+    this.emit('drain');
+  }
+
+  /** The answer has left: what node:http does when a response has finished and its connection closes. */
+  finish(): void {
+    if (this.destroyed) return;
+    const { req, res } = this;
+    if (res !== undefined && this._httpMessage === res) {
+      this._httpMessage = null;
+      (res as { socket: unknown }).socket = null;
+    }
+    if (req !== undefined) dismiss(req as RequestInternals);
+    this.emit('finish');
+    this.destroy();
+  }
+
+  /** The answer was complete, but has not left. */
+  fail(): void {
+    // Node then emits no 'finish'.
+    this._hadError = true;
+    this.destroy();
+  }
+
+  // ---- The end ---------------------------------------------------------------------------------
+
+  destroy(error?: Error | null): this {
+    if (this.destroyed) return this;
+    this.destroyed = true;
+    this.readable = false;
+    this.writable = false;
+    this.errored = error ?? null;
+    if (!this.ended) this.connection.onDestroyed(this);
+    this.answer.clear();
+    clearTimeout(this.#timer);
+    this.#stdin?.close();
+    this.#data?.inflow.close();
+    process.nextTick(close, this);
+    return this;
+  }
+
+  /** In node:http's order: the request hears of it first, then the response. */
+  _close(): void {
+    const { req, res, errored } = this;
+    this.closed = true;
+    if (errored !== null) {
+      this._hadError = true;
+      // On node:http the server itself listens, so that nobody needs to.
+      if (this.listenerCount('error') > 0) this.emit('error', errored);
+    }
+    if (this._httpMessage !== null) {
+      req?.destroy(errored ?? abortError());
+      this._httpMessage = null;
+    }
+    this.#data?.stream.destroy();
+    this.emit('close', this._hadError);
+    if (res !== undefined) closeResponse(res as ResponseInternals);
+  }
+
+  // ---- What else a net.Socket has --------------------------------------------------------------
+
+  setTimeout(milliseconds: number, callback?: () => void): this {
+    clearTimeout(this.#timer);
+    if (callback) this.once('timeout', callback);
+    if (milliseconds > 0) this.#timer = setTimeout(() => this.#onTimeout(), milliseconds).unref();
+    return this;
+  }
+
+  /** As on node:http: where nobody listens, the request is given up. */
+  #onTimeout(): void {
+    this.emit('timeout');
+    const heard = [this.req, this.res, this.server].map((emitter) => emitter?.emit('timeout', this));
+    if (!heard.includes(true)) this.destroy();
+  }
+
+  setNoDelay(): this {
+    return this;
+  }
+
+  setKeepAlive(): this {
+    return this;
+  }
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
+  // ---- The streams' state, when somebody looks ---------------------------------------------------
+
+  override on(event: string | symbol, listener: (...args: any[]) => void): this {
+    return listens(event).on.call(this, event, listener) as this;
+  }
+
+  override removeListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    return listens(event).removeListener.call(this, event, listener) as this;
+  }
+
+  get _readableState(): object {
+    return build(this)._readableState;
+  }
+
+  get _writableState(): object {
+    // A response uncorks its socket fully by `_writableState.corked = 1`, then `uncork()`: that needs no state built.
+    return this.writableCorked > 0 ? new Corking(this) : build(this)._writableState;
+  }
+}
+
+/** Readable's own `on` and `removeListener` look at its state, but only these two events concern it. */
+function listens(event: string | symbol): EventEmitter {
+  return event === 'data' || event === 'readable' ? Duplex.prototype : EventEmitter.prototype;
+}
+
+interface StreamState {
+  _readableState: object;
+  _writableState: object;
+}
+
+function build(socket: RequestSocket): StreamState {
+  for (const name of ['_readableState', '_writableState']) {
+    Object.defineProperty(socket, name, { value: undefined, writable: true, configurable: true });
+  }
+  Duplex.call(socket as unknown as Duplex, { autoDestroy: false });
+  return socket as unknown as StreamState;
+}
+
+class Corking {
+  readonly #socket: RequestSocket;
+
+  constructor(socket: RequestSocket) {
+    this.#socket = socket;
+  }
+
+  set corked(corked: number) {
+    this.#socket.writableCorked = corked;
+  }
+}
+
+/** What node:http's server does to a request or response that no public method does; the same since Node 10. */
+interface ResponseInternals extends ServerResponse {
+  outputData: { data: string; encoding: string; callback: null }[];
+  _closed: boolean;
+  _flush(): void;
+}
+
+interface RequestInternals extends IncomingMessage {
+  _consuming: boolean;
+  _readableState: { resumeScheduled: boolean };
+  _dump(): void;
+}
+
+function close(socket: RequestSocket): void {
+  socket._close();
+}
+
+function closeResponse(res: ResponseInternals): void {
+  if (res._closed) return;
+  res.destroyed = true;
+  res._closed = true;
+  res.emit('close');
+}
+
+/** Nobody will read the rest of the body. */
+function dismiss(req: RequestInternals): void {
+  if (!req._consuming && !req._readableState.resumeScheduled) req._dump();
+}
+
+/** With this, node:http tells a request that its client has gone. */
+function abortError(): Error {
+  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
+}
+
+function familyOf(address: string | undefined): 'IPv4' | 'IPv6' | undefined {
+  if (address === undefined) return undefined;
+  return address.includes(':') ? 'IPv6' : 'IPv4';
+}

@@ -1,0 +1,69 @@
+import { ServerResponse } from 'node:http';
+import type { RequestSocket } from './request-socket.ts';
+
+/** What describes the connection to a client, which is the web server's, and `Status`, which this door writes. */
+const NOT_PASSED_ON = /\r\n(?:status|connection|keep-alive|proxy-connection|transfer-encoding|trailer):[^\r\n]*/gi;
+
+/** An HTTP response's head as CGI has it (RFC 3875, section 6.3.3), always with a `Status`. */
+export function cgiHead(head: string): string {
+  // An interim answer would be taken for the final one.
+  const status = head.charCodeAt(9) === ONE ? '500 Internal Server Error' : head.slice(9, head.indexOf('\r\n'));
+  return `Status: ${status}${head.slice(head.indexOf('\r\n')).replace(NOT_PASSED_ON, '')}`;
+}
+
+const ONE = 0x31;
+
+/** What of http.ServerResponse is no public API; it has been the same since Node 10. */
+interface ResponseInternals extends ServerResponse {
+  _header: string;
+  _hasBody: boolean;
+  _contentLength: number | null;
+  _removedConnection: boolean;
+  _storeHeader(firstLine: string, headers: unknown): void;
+  _finish(): void;
+}
+
+const node = ServerResponse.prototype as ResponseInternals;
+
+/**
+ * Joins a response to its request's socket, so that its head is made as CGI has it and its end ends the request. Own
+ * properties, since frameworks replace the prototype of a response.
+ */
+export function attachResponse(res: ServerResponse, socket: RequestSocket): void {
+  const internals = res as ResponseInternals;
+  internals._storeHeader = storeHeader;
+  internals._finish = finish;
+  // The web server frames the body for its client, whose version of HTTP does not matter here.
+  internals.useChunkedEncodingByDefault = true;
+  (res as { socket: unknown }).socket = socket;
+  socket._httpMessage = res;
+}
+
+function storeHeader(this: ResponseInternals, firstLine: string, headers: unknown): void {
+  this._removedConnection = true;
+  node._storeHeader.call(this, firstLine, headers);
+  this._header = cgiHead(this._header);
+  this.chunkedEncoding = false;
+  const length = this._hasBody ? (this._contentLength ?? Number.POSITIVE_INFINITY) : 0;
+  (this.socket as RequestSocket | null)?.answer.expectHead(this._header.length, length);
+}
+
+function finish(this: ResponseInternals): void {
+  node._finish.call(this);
+  this.socket?.end();
+}
+
+/**
+ * The head that begins text written to the socket itself, as `socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')` does;
+ * undefined while it is incomplete. Interim answers before it (100, 102, 103), of which FastCGI knows nothing, are left out.
+ */
+export function readRawHead(text: string): { head: string; rest: string } | undefined {
+  for (let at = 0; ; ) {
+    const end = text.indexOf('\r\n\r\n', at);
+    if (end === -1) return undefined;
+    const head = text.slice(at, end + 4);
+    at = end + 4;
+    if (head.charCodeAt(9) !== ONE) return { head: cgiHead(head), rest: text.slice(at) };
+    if (at === text.length) return undefined;
+  }
+}

@@ -1,0 +1,138 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import net from 'node:net';
+import { Request } from '../../core/request.ts';
+import { Response } from '../../core/response.ts';
+import { type AddressLike, parseAddress } from '../address.ts';
+import { listen } from '../listen.ts';
+import { Connection, type ConnectionServer } from './connection.ts';
+import { type Limits, limitsFrom } from './limits.ts';
+import { PeerFilter } from './peers.ts';
+
+/** The limits of docs/limits.md, and: */
+export interface ServerOptions extends Partial<Limits> {
+  /** IP addresses and CIDR blocks that may connect over TCP. Default: those of FCGI_WEB_SERVER_ADDRS, else all. */
+  allowedPeers?: readonly string[];
+  /** The class of requests. Default: `Request`. */
+  IncomingMessage?: typeof IncomingMessage;
+  /** The class of responses. Default: `Response`. */
+  ServerResponse?: typeof ServerResponse;
+}
+
+/**
+ * A FastCGI server that stands where a `http.Server` would.
+ *
+ * Events: 'request' `(req, res)`; 'clientError' `(error, socket)` for what was refused or broken on the web server's
+ * side, to be logged: it has been answered, or the connection closed, by then; those of `net.Server`.
+ */
+export class FcgiServer extends net.Server implements ConnectionServer {
+  readonly limits: Limits;
+  readonly IncomingMessage: ConnectionServer['IncomingMessage'];
+  readonly ServerResponse: ConnectionServer['ServerResponse'];
+  now = performance.now();
+  live = 0;
+
+  readonly #peers: PeerFilter;
+  readonly #open = new Set<Connection>();
+  #clock: NodeJS.Timeout | undefined;
+
+  /** @throws FcgiError FCGI_ERR_OPTION */
+  constructor(options: ServerOptions = {}, listener?: RequestListener) {
+    super({ noDelay: true });
+    this.limits = limitsFrom(options);
+    this.maxConnections = this.limits.maxConnections;
+    this.IncomingMessage = (options.IncomingMessage ?? Request) as ConnectionServer['IncomingMessage'];
+    this.ServerResponse = (options.ServerResponse ?? Response) as ConnectionServer['ServerResponse'];
+    this.#peers = new PeerFilter(options.allowedPeers);
+    this.on('connection', (socket) => this.#accept(socket));
+    this.on('listening', () => this.#startClock());
+    this.on('close', () => clearInterval(this.#clock));
+    if (listener) this.on('request', listener);
+  }
+
+  /**
+   * Listens as `net.Server` does, but on 127.0.0.1 unless a host is named; and of a unix socket that is left over from
+   * a process that has died, makes a new one.
+   *
+   * What fails is told by an 'error' event: FCGI_ERR_ADDRESS or FCGI_ERR_ADDRESS_IN_USE.
+   *
+   * @param address A port, `host:port`, the path of a unix socket, or what else `net.Server.listen` takes.
+   * @param rest For a port, its host; for a unix socket, `{ mode }`, its permissions, by default 0o660; and a function
+   * to call when it listens.
+   */
+  override listen(...args: unknown[]): this {
+    const [address = 0, more] = args as [AddressLike | net.ListenOptions | (() => void), unknown];
+    if (typeof address === 'object') {
+      const host = 'port' in address ? { host: '127.0.0.1' } : {};
+      return super.listen({ ...host, ...address }, args.at(-1) as () => void);
+    }
+    const callback = args.at(-1);
+    if (typeof callback === 'function') this.once('listening', callback as () => void);
+    const where = typeof address === 'function' ? 0 : address;
+    const { mode } = { ...(more as object | undefined) } as { mode?: number };
+    this.#bind(typeof more === 'string' ? { port: Number(where), host: more } : where, mode);
+    return this;
+  }
+
+  async #bind(address: AddressLike, mode: number | undefined): Promise<void> {
+    try {
+      await listen(this, parseAddress(address), { mode });
+    } catch (error) {
+      this.emit('error', error);
+    }
+  }
+
+  /** Stops listening; calls back when the requests under way are answered and their connections closed. */
+  override close(callback?: (error?: Error) => void): this {
+    super.close(callback);
+    for (const connection of this.#open) connection.close();
+    return this;
+  }
+
+  /** Closes all connections, whatever is under way on them. */
+  closeAllConnections(): void {
+    for (const connection of this.#open) connection.destroy();
+  }
+
+  /** Closes the connections with no request under way. */
+  closeIdleConnections(): void {
+    for (const connection of this.#open) if (connection.idle) connection.close();
+  }
+
+  #accept(socket: net.Socket): void {
+    if (!this.#peers.allows(socket)) {
+      socket.destroy();
+      return;
+    }
+    const connection = new Connection(this, socket);
+    this.#open.add(connection);
+    socket.on('close', () => this.#open.delete(connection));
+  }
+
+  /** One clock for the timeouts of all requests, since a timer for each costs more than the request. */
+  #startClock(): void {
+    const { headersTimeout, requestTimeout, idleTimeout, closeTimeout } = this.limits;
+    const shortest = Math.min(headersTimeout, requestTimeout, idleTimeout, closeTimeout);
+    this.#clock = setInterval(
+      () => {
+        this.now = performance.now();
+        for (const connection of this.#open) connection.sweep();
+      },
+      Math.min(1000, Math.max(10, shortest / 4)),
+    ).unref();
+  }
+}
+
+/**
+ * `http.createServer`, over FastCGI.
+ *
+ * @example
+ * createServer((req, res) => res.end('Hello')).listen('./fcgi.sock');
+ *
+ * @throws FcgiError FCGI_ERR_OPTION
+ */
+export function createServer(listener?: RequestListener): FcgiServer;
+export function createServer(options: ServerOptions, listener?: RequestListener): FcgiServer;
+export function createServer(options?: ServerOptions | RequestListener, listener?: RequestListener): FcgiServer {
+  if (typeof options === 'function') return new FcgiServer({}, options);
+  return new FcgiServer(options, listener);
+}

@@ -1,0 +1,49 @@
+import { Writable } from 'node:stream';
+import { FCGI_STDERR } from './constants.ts';
+import type { RequestSocket } from './request-socket.ts';
+
+/** A web server's log line: control characters could forge lines or drive a terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/g;
+
+/** nginx and others log a record as one line of limited length. */
+const RECORD_BYTES = 8 * 1024;
+
+/**
+ * FCGI_STDERR of one request: the web server's error log. It waits until the answer's head has been sent, since some
+ * web servers take an error before the head for a failure, and is bounded, since some keep all of it in memory.
+ */
+export class StderrStream extends Writable {
+  readonly #request: RequestSocket;
+  #left: number;
+  #waiting = '';
+
+  constructor(request: RequestSocket, maxBytes: number) {
+    super({ decodeStrings: false });
+    this.#request = request;
+    this.#left = maxBytes;
+  }
+
+  override _write(chunk: Buffer | string, _encoding: BufferEncoding, callback: () => void): void {
+    const text = chunk.toString().replace(CONTROL, '?');
+    if (this.#request.ended) {
+      process.stderr.write(text);
+    } else {
+      this.#waiting += text;
+      this.#request.connection.onOutput(this.#request);
+    }
+    callback();
+  }
+
+  /** Hands over what waits. Called with the answer's head behind it, or with the end of the request before it. */
+  flush(): void {
+    if (this.#waiting === '') return;
+    const bytes = Buffer.from(this.#waiting).subarray(0, this.#left);
+    this.#waiting = '';
+    this.#left -= bytes.length;
+    for (let at = 0; at < bytes.length; at += RECORD_BYTES) {
+      const piece = bytes.subarray(at, at + RECORD_BYTES);
+      this.#request.connection.output.stream(FCGI_STDERR, this.#request.id, [piece], piece.length);
+    }
+  }
+}

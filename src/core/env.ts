@@ -1,0 +1,56 @@
+import type { IncomingMessage } from 'node:http';
+import type { Writable } from 'node:stream';
+
+/** What the socket of a request that came over FastCGI has besides a socket's own. */
+export interface CgiSocket {
+  /** The CGI parameters as the web server sent them. */
+  readonly params: Record<string, string>;
+  /** To the web server's error log. */
+  readonly stderr: Writable;
+}
+
+/** The socket of a message, when it came over FastCGI. */
+export function cgiSocket(message: IncomingMessage): CgiSocket | undefined {
+  const socket = message.socket as unknown as CgiSocket | undefined;
+  return socket && 'params' in socket ? socket : undefined;
+}
+
+/** The CGI/1.1 parameters (RFC 3875, section 4) of a request that came over HTTP. */
+export function makeEnv(req: IncomingMessage & { originalUrl?: string }): Record<string, string> {
+  const { socket, headers } = req;
+  const uri = req.originalUrl ?? req.url ?? '/';
+  const mark = uri.indexOf('?');
+  const host = /^(\[[^\]]*\]|[^:]*)/.exec(headers.host ?? '')![0];
+  const env: Record<string, string> = Object.create(null);
+  env.GATEWAY_INTERFACE = 'CGI/1.1';
+  env.SERVER_SOFTWARE = `node/${process.versions.node}`;
+  env.SERVER_PROTOCOL = `HTTP/${req.httpVersion}`;
+  env.SERVER_NAME = host || socket.localAddress || '';
+  env.SERVER_PORT = String(socket.localPort ?? '');
+  env.SERVER_ADDR = socket.localAddress ?? '';
+  env.REMOTE_ADDR = socket.remoteAddress ?? '';
+  env.REMOTE_PORT = String(socket.remotePort ?? '');
+  env.REQUEST_METHOD = req.method ?? 'GET';
+  env.REQUEST_URI = uri;
+  env.SCRIPT_NAME = '';
+  env.PATH_INFO = decoded(mark === -1 ? uri : uri.slice(0, mark));
+  env.QUERY_STRING = mark === -1 ? '' : uri.slice(mark + 1);
+  if ('encrypted' in socket && socket.encrypted) env.HTTPS = 'on';
+  for (const [name, value] of Object.entries(headers)) {
+    // An underscore would let one header pass for another; HTTP_PROXY is what libraries take for a setting (httpoxy).
+    if (value === undefined || name === 'proxy' || name.includes('_')) continue;
+    const key = name.toUpperCase().replaceAll('-', '_');
+    const own = name === 'content-type' || name === 'content-length';
+    env[own ? key : `HTTP_${key}`] = typeof value === 'string' ? value : value.join(', ');
+  }
+  return env;
+}
+
+/** PATH_INFO is not URL-encoded (RFC 3875, section 4.1.5). */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}

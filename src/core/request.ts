@@ -1,0 +1,277 @@
+import http from 'node:http';
+import { isIP } from 'node:net';
+import accepts from 'accepts';
+import fresh from 'fresh';
+import proxyAddr from 'proxy-addr';
+import typeIs from 'type-is';
+import { type BodyOptions, type Form, readBytes, readForm, readJson, readText } from './body.ts';
+import { cgiSocket, makeEnv } from './env.ts';
+import type { Response } from './response.ts';
+import { type QueryParser, type Settings, settingsOf, type TrustFunction } from './settings.ts';
+import type { NextFunction } from './types.ts';
+
+/** `req.query` of the simple parser: a name that came more than once has an array. */
+export type Query = Record<string, string | string[] | undefined>;
+
+interface ParsedQuery {
+  /** What was parsed, and by whom; both undefined for a value that was assigned. */
+  search?: string;
+  parse?: QueryParser;
+  value: Query;
+}
+
+const QUERY = Symbol('query');
+const ENV = Symbol('env');
+const ABORT = Symbol('abort controller');
+
+/**
+ * What a client asks for: Node's `IncomingMessage` with Express's properties and CGI's. docs/request.md has an example of each.
+ *
+ * Everything is made on first use, so that a message whose prototype is switched to this class's is one as well.
+ */
+export class Request<Params = Record<string, string | string[]>> extends http.IncomingMessage {
+  declare app?: { settings: Settings };
+  declare res: Response;
+  /** Passes the request on from wherever it is; set by the router. */
+  declare next?: NextFunction;
+  /** What the route's path matched, decoded. */
+  declare params: Params;
+  /** The route that is being run. */
+  declare route: unknown;
+  /** The path at which the running router or application is mounted; empty at the top. */
+  declare baseUrl: string;
+  /** The `url` as it came: mounting takes its prefix off `url`. */
+  declare originalUrl: string;
+  /** Set by middleware that parses bodies. */
+  declare body: unknown;
+  declare [QUERY]?: ParsedQuery;
+  declare [ENV]?: Record<string, string>;
+  declare [ABORT]?: AbortController;
+
+  /** The CGI/1.1 parameters (RFC 3875, section 4): as the web server sent them, or made of an HTTP request on first use. */
+  get env(): Record<string, string> {
+    const socket = cgiSocket(this);
+    if (socket) return socket.params;
+    this[ENV] ??= makeEnv(this);
+    return this[ENV];
+  }
+
+  /** The request body: this message, which is a Readable and has `bytes()`, `text()`, `json()` and `form()`. */
+  get stdin(): this {
+    return this;
+  }
+
+  /**
+   * The whole body, inflated if it came compressed; a second call answers with the same bytes.
+   *
+   * Rejects with `FCGI_ERR_BODY_TOO_LARGE` (413), `FCGI_ERR_BODY_TYPE` (415, unknown Content-Encoding),
+   * `FCGI_ERR_BODY_SYNTAX` (400, not what Content-Encoding says), `FCGI_ERR_BODY_USED` (500, others have read it), or with
+   * the request's own error when the client goes away.
+   */
+  bytes(options?: BodyOptions): Promise<Buffer> {
+    return readBytes(this, options);
+  }
+
+  /** The body decoded by the charset of its Content-Type, UTF-8 unless told; rejects as `bytes`, and with 415 if unknown. */
+  text(options?: BodyOptions): Promise<string> {
+    return readText(this, options);
+  }
+
+  /** The body parsed as JSON, whatever its Content-Type; rejects as `text`, and with `FCGI_ERR_BODY_SYNTAX` (400). */
+  json(options?: BodyOptions): Promise<unknown> {
+    return readJson(this, options);
+  }
+
+  /** The fields of an `application/x-www-form-urlencoded` body; rejects as `text`, and with 415 for any other type. */
+  form(options?: BodyOptions): Promise<Form> {
+    return readForm(this, options);
+  }
+
+  /** Aborts when the client goes away before it has the whole answer; never after that. */
+  get signal(): AbortSignal {
+    if (!this[ABORT]) {
+      const controller = new AbortController();
+      this[ABORT] = controller;
+      const { res } = this;
+      // Without `res` (no application) there is only the request to look at, which says nothing once its body is read.
+      const abort = () => {
+        if (res ? !res.writableFinished : this.aborted) controller.abort();
+      };
+      if ((res ?? this).destroyed) abort();
+      else (res ?? this).once('close', abort);
+    }
+    return this[ABORT].signal;
+  }
+
+  /** A header by its name in any case; `Referer` and `Referrer` are one. */
+  get(name: 'set-cookie' | 'Set-Cookie'): string[] | undefined;
+  get(name: string): string | undefined;
+  get(name: string): string | string[] | undefined {
+    if (!name) throw new TypeError('name argument is required to req.get');
+    if (typeof name !== 'string') throw new TypeError('name must be a string to req.get');
+    const key = name.toLowerCase();
+    if (key === 'referer' || key === 'referrer') return this.headers.referrer || this.headers.referer;
+    return this.headers[key];
+  }
+
+  /** The same as `get`. */
+  header(name: 'set-cookie' | 'Set-Cookie'): string[] | undefined;
+  header(name: string): string | undefined;
+  header(name: string): string | string[] | undefined {
+    return this.get(name);
+  }
+
+  /** The url's path, as it was sent. */
+  get path(): string {
+    const { url } = this as { url: string };
+    const start = pathStart(url);
+    const end = url.slice(start).search(/[?#]/);
+    return url.slice(start, end === -1 ? undefined : start + end) || '/';
+  }
+
+  /** What follows the `?`, parsed by the setting `query parser`. It has no prototype, so any name is safe to look up. */
+  get query(): Query {
+    const search = searchOf(this.url!);
+    const parse = settingsOf(this)['query parser fn'] as QueryParser | undefined;
+    const last = this[QUERY];
+    if (last && (last.search === undefined || (last.search === search && last.parse === parse))) return last.value;
+    const value = (parse ? parse(search) : Object.create(null)) as Query;
+    this[QUERY] = { search, parse, value };
+    return value;
+  }
+
+  set query(value: Query) {
+    this[QUERY] = { value };
+  }
+
+  /** `'https'` or `'http'`; what `X-Forwarded-Proto` says, if the setting `trust proxy` trusts the peer. */
+  get protocol(): string {
+    const { socket } = this;
+    const protocol = 'encrypted' in socket && socket.encrypted ? 'https' : 'http';
+    if (!trustOf(this)(socket.remoteAddress!, 0)) return protocol;
+    return first(this.get('X-Forwarded-Proto')) || protocol;
+  }
+
+  get secure(): boolean {
+    return this.protocol === 'https';
+  }
+
+  /** The client's address: the peer's, or of `X-Forwarded-For` the last that the setting `trust proxy` does not trust. */
+  get ip(): string | undefined {
+    return proxyAddr(this, trustOf(this));
+  }
+
+  /** The trusted addresses of `X-Forwarded-For`, the client's first. */
+  get ips(): string[] {
+    return proxyAddr.all(this, trustOf(this)).reverse().slice(0, -1);
+  }
+
+  /** The `Host` header with its port; `X-Forwarded-Host`, if the setting `trust proxy` trusts the peer. */
+  get host(): string | undefined {
+    const forwarded = this.get('X-Forwarded-Host');
+    if (forwarded && trustOf(this)(this.socket.remoteAddress!, 0)) return first(forwarded) || undefined;
+    return this.get('Host') || undefined;
+  }
+
+  /** `host` without the port; an IPv6 address keeps its brackets. */
+  get hostname(): string | undefined {
+    const { host } = this;
+    if (!host) return undefined;
+    const colon = host.indexOf(':', host.startsWith('[') ? host.indexOf(']') + 1 : 0);
+    return colon === -1 ? host : host.slice(0, colon);
+  }
+
+  /** The labels of `hostname`, last first, but for as many as the setting `subdomain offset` (2) says. */
+  get subdomains(): string[] {
+    const { hostname } = this;
+    if (!hostname) return [];
+    const labels = isIP(hostname) ? [hostname] : hostname.split('.').reverse();
+    return labels.slice(settingsOf(this)['subdomain offset'] as number);
+  }
+
+  /** Which of the types the body is: the type as it was given, `false` for none, `null` if there is no body. */
+  is(...types: string[] | [string[]]): string | false | null {
+    return typeIs(this, types.flat());
+  }
+
+  /** Which of the types the client likes best, `false` for none; without arguments, all it accepts. */
+  accepts(): string[];
+  accepts(...types: string[] | [string[]]): string | false;
+  accepts(...types: string[] | [string[]]): string | string[] | false {
+    return accepts(this).types(types.flat());
+  }
+
+  acceptsEncodings(): string[];
+  acceptsEncodings(...encodings: string[] | [string[]]): string | false;
+  acceptsEncodings(...encodings: string[] | [string[]]): string | string[] | false {
+    return accepts(this).encodings(...encodings.flat());
+  }
+
+  acceptsCharsets(): string[];
+  acceptsCharsets(...charsets: string[] | [string[]]): string | false;
+  acceptsCharsets(...charsets: string[] | [string[]]): string | string[] | false {
+    return accepts(this).charsets(...charsets.flat());
+  }
+
+  acceptsLanguages(): string[];
+  acceptsLanguages(...languages: string[] | [string[]]): string | false;
+  acceptsLanguages(...languages: string[] | [string[]]): string | string[] | false {
+    return accepts(this).languages(...languages.flat());
+  }
+
+  /** Whether what the client has is as good as the answer, by its ETag and Last-Modified (RFC 9110, section 13). */
+  get fresh(): boolean {
+    return isFresh(this, this.res);
+  }
+
+  get stale(): boolean {
+    return !this.fresh;
+  }
+
+  /** Whether `X-Requested-With` is `XMLHttpRequest`. */
+  get xhr(): boolean {
+    return this.get('X-Requested-With')?.toLowerCase() === 'xmlhttprequest';
+  }
+}
+
+/** HOT: whether an answer may be 304. Looks at the names as they came first: few requests have any condition. */
+export function isFresh(req: http.IncomingMessage, res: http.ServerResponse): boolean {
+  const { method, rawHeaders } = req;
+  if (method !== 'GET' && method !== 'HEAD' && method !== 'QUERY') return false;
+  const status = res.statusCode;
+  if (status !== 304 && (status < 200 || status > 299)) return false;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i];
+    // `If-…`
+    if (name.charCodeAt(2) === 0x2d && (name.charCodeAt(0) | 0x20) === 0x69) {
+      const etag = res.getHeader('ETag') as string | undefined;
+      return fresh(req.headers, { etag, 'last-modified': res.getHeader('Last-Modified') });
+    }
+  }
+  return false;
+}
+
+function trustOf(message: { app?: { settings: Settings } }): TrustFunction {
+  return settingsOf(message)['trust proxy fn'] as TrustFunction;
+}
+
+/** The first of a list, as in `X-Forwarded-Proto: https, http`. */
+function first(list: string | undefined): string {
+  return list === undefined ? '' : list.split(',', 1)[0].trim();
+}
+
+/** Where the path begins: after the authority in the absolute form (RFC 9112, section 3.2.2). */
+function pathStart(url: string): number {
+  if (url.charCodeAt(0) === 0x2f) return 0;
+  const scheme = url.indexOf('://');
+  if (scheme === -1) return 0;
+  const slash = url.indexOf('/', scheme + 3);
+  return slash === -1 ? url.length : slash;
+}
+
+function searchOf(url: string): string {
+  const mark = url.indexOf('?');
+  if (mark === -1) return '';
+  const hash = url.indexOf('#', mark);
+  return url.slice(mark + 1, hash === -1 ? undefined : hash);
+}

@@ -1,0 +1,222 @@
+import http, { STATUS_CODES } from 'node:http';
+import type { Readable, Writable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import contentType from 'content-type';
+import encodeUrl from 'encodeurl';
+import escapeHtml from 'escape-html';
+import mime from 'mime-types';
+import vary from 'vary';
+import { cgiSocket } from './env.ts';
+import type { Request } from './request.ts';
+import { sendFetched, sendStream, sendWhole, toReadable } from './send.ts';
+import { type Settings, settingsOf } from './settings.ts';
+
+/** What a header can be set to; anything but an array is made a string. */
+export type HeaderValue = string | number | boolean | readonly (string | number | boolean)[];
+
+const HTML = 'text/html; charset=utf-8';
+const JSON_TYPE = 'application/json; charset=utf-8';
+const BYTES = 'application/octet-stream';
+
+/** The answer: Node's `ServerResponse` with Express's methods. docs/response.md has an example of each. */
+export class Response extends http.ServerResponse<Request> {
+  declare app?: { settings: Settings };
+  /** For whatever the handlers of this request have to tell each other, and the view. */
+  declare locals: Record<string, unknown>;
+
+  /** To the web server's error log on FastCGI (FCGI_STDERR), to the process's own stderr on HTTP. */
+  get stderr(): Writable {
+    // The request keeps its socket; the response loses it when it is done.
+    return cgiSocket(this.req)?.stderr ?? process.stderr;
+  }
+
+  /** Throws TypeError unless the code is an integer, RangeError unless it is one from 100 to 999. */
+  status(code: number): this {
+    if (!Number.isInteger(code)) {
+      throw new TypeError(`Invalid status code: ${JSON.stringify(code)}. Status code must be an integer.`);
+    }
+    if (code < 100 || code > 999) {
+      throw new RangeError(`Invalid status code: ${code}. Status code must be greater than 99 and less than 1000.`);
+    }
+    this.statusCode = code;
+    return this;
+  }
+
+  /** Answers with the status and its name as the text. */
+  sendStatus(code: number): this {
+    return this.status(code)
+      .type('txt')
+      .send(STATUS_CODES[code] ?? String(code));
+  }
+
+  /** What a header has been set to. */
+  get(name: string): number | string | string[] | undefined {
+    return this.getHeader(name);
+  }
+
+  /** Sets one header or several; a Content-Type without a charset gets the one that is usual for it. */
+  set(name: string, value: HeaderValue): this;
+  set(headers: Record<string, HeaderValue>): this;
+  set(name: string | Record<string, HeaderValue>, value?: HeaderValue): this {
+    if (typeof name !== 'string') {
+      for (const key of Object.keys(name)) this.set(key, name[key]);
+      return this;
+    }
+    if (Array.isArray(value)) {
+      if (name.toLowerCase() === 'content-type') throw new TypeError('Content-Type cannot be set to an Array');
+      this.setHeader(name, value.map(String));
+    } else if (name.toLowerCase() === 'content-type') {
+      this.setHeader(name, mime.contentType(String(value)) || String(value));
+    } else {
+      this.setHeader(name, String(value));
+    }
+    return this;
+  }
+
+  /** The same as `set`. */
+  header(name: string, value: HeaderValue): this;
+  header(headers: Record<string, HeaderValue>): this;
+  header(name: string | Record<string, HeaderValue>, value?: HeaderValue): this {
+    return this.set(name as string, value as HeaderValue);
+  }
+
+  /** Adds to a header what it has not replaced: as `Set-Cookie`, it is sent as several lines. */
+  append(name: string, value: HeaderValue): this {
+    const previous = this.get(name);
+    return this.set(name, previous ? [previous, value as string].flat() : value);
+  }
+
+  /** Sets Content-Type, of a type (`'text/csv'`) or of a file's extension (`'csv'`). */
+  type(type: string): this {
+    return this.set('Content-Type', type.includes('/') ? type : mime.contentType(type) || BYTES);
+  }
+
+  /** The same as `type`. */
+  contentType(type: string): this {
+    return this.type(type);
+  }
+
+  /** Adds names to Vary, each once. */
+  vary(names: string | string[]): this {
+    vary(this, names);
+    return this;
+  }
+
+  /** Adds to Link: `{ next: '/2', last: ['/9'] }`. */
+  links(links: Record<string, string | string[]>): this {
+    const all = Object.entries(links).flatMap(([rel, urls]) => [urls].flat().map((url) => `<${url}>; rel="${rel}"`));
+    const previous = this.get('Link');
+    return this.set('Link', (previous ? [previous, ...all] : all).join(', '));
+  }
+
+  /** Sets Location, with whatever a URL cannot hold percent-encoded. */
+  location(url: string): this {
+    return this.set('Location', encodeUrl(url));
+  }
+
+  /** Answers with a redirect, 302 unless told; with a line of text or HTML for whom it does not take along. */
+  redirect(url: string): void;
+  redirect(status: number, url: string): void;
+  redirect(...args: [url: string] | [status: number, url: string]): void {
+    const [status, url] = args.length === 1 ? [302, args[0]] : args;
+    this.location(url);
+    const text = `${STATUS_CODES[status]}. Redirecting to `;
+    const address = String(this.get('Location'));
+    this.vary('Accept');
+    const accepted = this.req.accepts('text', 'html');
+    let body = '';
+    if (accepted === 'text') {
+      this.type('txt');
+      body = text + address;
+    } else if (accepted === 'html') {
+      this.type('html');
+      const head = `<!DOCTYPE html><head><title>${STATUS_CODES[status]}</title></head>`;
+      body = `${head}<body><p>${text}${escapeHtml(address)}</p></body>`;
+    }
+    this.status(status).setHeader('Content-Length', Buffer.byteLength(body));
+    if (this.req.method === 'HEAD') this.end();
+    else this.end(body);
+  }
+
+  /**
+   * HOT: answers with a value as JSON, by the settings `json replacer`, `json spaces` and `json escape`.
+   * Throws what JSON.stringify does.
+   */
+  json(value: unknown): this {
+    const body = stringify(value, settingsOf(this));
+    if (!this.hasHeader('content-type')) this.setHeader('content-type', JSON_TYPE);
+    else if (body !== undefined) sayUtf8(this);
+    sendWhole(this, body);
+    return this;
+  }
+
+  /**
+   * HOT: answers with anything. Unless Content-Type is set, a string is HTML, bytes and streams are `application/octet-stream`
+   * and any other value is JSON.
+   *
+   * - string, Buffer, typed array, ArrayBuffer, `null` (empty), any value for JSON: with Content-Length and ETag; 304 when fresh.
+   * - Readable, AsyncIterable, ReadableStream, Blob: as fast as the client takes it. Its errors go to the error handlers, as
+   *   those of Express's `sendFile` do; if the head has gone out, the answer is broken off as well. To wait for the end:
+   *   `await finished(res)` of `node:stream/promises`.
+   * - a Fetch API `Response`: with its status and headers. Throws `FCGI_ERR_BODY_USED` if its body has been read.
+   */
+  send(body?: unknown): this {
+    if (typeof body === 'string') {
+      if (this.hasHeader('content-type')) sayUtf8(this);
+      else this.setHeader('content-type', HTML);
+      sendWhole(this, body);
+    } else if (body === undefined) sendWhole(this, undefined);
+    else if (body === null) sendWhole(this, '');
+    else if (typeof body === 'object') sendObject(this, body);
+    else this.json(body);
+    return this;
+  }
+}
+
+function sendObject(res: Response, body: object): void {
+  if (ArrayBuffer.isView(body)) {
+    defaultType(res, BYTES);
+    sendWhole(res, Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+  } else if (body instanceof ArrayBuffer) {
+    defaultType(res, BYTES);
+    sendWhole(res, Buffer.from(body));
+  } else if (Symbol.asyncIterator in body) {
+    defaultType(res, BYTES);
+    sendStream(res, toReadable(body as Readable | AsyncIterable<unknown>));
+  } else if (isTagged<globalThis.Response>(body, 'Response')) {
+    sendFetched(res, body);
+  } else if (isTagged<Blob>(body, 'Blob') || isTagged<Blob>(body, 'File')) {
+    defaultType(res, body.type || BYTES);
+    res.setHeader('Content-Length', body.size);
+    sendStream(res, toReadable(body.stream() as ReadableStream));
+  } else {
+    res.json(body);
+  }
+}
+
+/** Told by the tag: `instanceof` would load the Fetch API, and refuse the classes of a package that implements it. */
+function isTagged<T extends object>(body: object, tag: string): body is T {
+  return Symbol.toStringTag in body && body[Symbol.toStringTag] === tag;
+}
+
+function defaultType(res: Response, type: string): void {
+  if (!res.hasHeader('content-type')) res.setHeader('content-type', type);
+}
+
+/** Strings are sent as UTF-8, whatever charset the type was set with. */
+function sayUtf8(res: Response): void {
+  const type = res.getHeader('content-type');
+  if (typeof type !== 'string' || type.endsWith('; charset=utf-8')) return;
+  const parsed = contentType.parse(type);
+  parsed.parameters.charset = 'utf-8';
+  res.setHeader('Content-Type', contentType.format(parsed));
+}
+
+function stringify(value: unknown, settings: Settings): string | undefined {
+  const replacer = settings['json replacer'] as (() => unknown) | undefined;
+  const spaces = settings['json spaces'] as string | number | undefined;
+  // V8 takes a shorter way with one argument.
+  const json = replacer || spaces ? JSON.stringify(value, replacer, spaces) : JSON.stringify(value);
+  if (!settings['json escape'] || json === undefined) return json;
+  return json.replace(/[<>&]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
+}

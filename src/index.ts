@@ -1,0 +1,11 @@
+export type { Address, AddressLike } from './adapters/address.ts';
+export type { Limits } from './adapters/fastcgi/limits.ts';
+export { createServer, type FcgiServer, type ServerOptions } from './adapters/fastcgi/server.ts';
+export { type Doors, type ServeOptions, serve } from './adapters/serve.ts';
+export { createApp } from './core/app.ts';
+export { FcgiError, type FcgiErrorCode } from './core/errors.ts';
+export type { Request } from './core/request.ts';
+export type { Response } from './core/response.ts';
+export { Router } from './core/router.ts';
+export { simple } from './core/simple.ts';
+export type { ErrorHandler, Handler, NextFunction } from './core/types.ts';
