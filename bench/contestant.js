@@ -61,7 +61,7 @@ export class Contestant {
     return user + system;
   }
 
-  stop() {
+  async stop() {
     this.child?.kill();
   }
 }

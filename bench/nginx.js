@@ -46,7 +46,11 @@ http {
   while (!(await accepts(port))) {
     if (child.exitCode !== null) throw new Error('nginx ended');
   }
-  return { port, stop: () => child.kill() };
+  const stop = async () => {
+    child.kill();
+    if (child.exitCode === null) await once(child, 'exit');
+  };
+  return { port, stop };
 }
 
 /** @param {number} port */

@@ -18,8 +18,8 @@ node bench/run.js [--short] [--only LIST] [--rounds N] [--seconds N] [--write]
   --only       comma-separated, the first is what the others are relative to: ${Object.keys(CONTESTANTS).join(', ')},
                or fastcgi:MODULE or http:MODULE, whose default export takes a unix socket's path and answers
                when it listens
-  --rounds     how often each is measured (default 12, short 5)
-  --seconds    how long each time (default 4, short 2)
+  --rounds     how often each is measured (default 20, short 10)
+  --seconds    how long each time (default 2, short 1)
   --write      puts the table into bench/RESULTS.md
 
 A single pair, quickly: node bench/run.js --only http,fcgi --rounds 3 --seconds 2
@@ -33,6 +33,7 @@ const HEADERS = [
   'Accept-Encoding: gzip, deflate, br',
 ];
 const CONNECTIONS = 32;
+const WARM_UP_SECONDS = 2;
 const BODY = 'Hello World';
 
 const { values } = parseArgs({
@@ -45,8 +46,8 @@ const { values } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 });
-const rounds = Number(values.rounds ?? (values.short ? 5 : 12));
-const seconds = Number(values.seconds ?? (values.short ? 2 : 4));
+const rounds = Number(values.rounds ?? (values.short ? 10 : 20));
+const seconds = Number(values.seconds ?? (values.short ? 1 : 2));
 
 if (values.help) {
   console.log(HELP);
@@ -62,7 +63,7 @@ if (values.help) {
 
 async function main() {
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bench-'));
-  /** @type {{ stop(): void }[]} */
+  /** @type {{ stop(): Promise<void> }[]} */
   const running = [];
   try {
     const [serverCore, loadCore] = pins();
@@ -76,27 +77,34 @@ async function main() {
 
     for (const contestant of contestants) {
       await check(contestant, nginx.port);
-      await cost(contestant, nginx.port, loadCore, seconds);
+      await cost(contestant, nginx.port, loadCore, WARM_UP_SECONDS);
     }
     /** @type {Map<Contestant, number[]>} µs per request, one for each round */
     const costs = new Map(contestants.map((contestant) => [contestant, []]));
     for (let round = 0; round < rounds; round++) {
-      // Turned by one each round: whatever drifts meets everyone at every place.
-      for (let turn = 0; turn < contestants.length; turn++) {
-        const contestant = contestants[(round + turn) % contestants.length];
+      // Turned by one, and backwards every other time: whatever drifts meets everyone at every place.
+      const order = [
+        ...contestants.slice(round % contestants.length),
+        ...contestants.slice(0, round % contestants.length),
+      ];
+      if (round % 2 === 1) order.reverse();
+      for (const contestant of order) {
         costs.get(contestant)?.push(await cost(contestant, nginx.port, loadCore, seconds));
       }
       process.stderr.write(`\rround ${round + 1} of ${rounds}${round + 1 === rounds ? '\n' : ''}`);
     }
     report(costs);
   } finally {
-    for (const process of running) process.stop();
+    await Promise.all(running.map((program) => program.stop()));
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** What is missing to run at all, in words. */
+/** Why it cannot run, in words. */
 function unready() {
+  if (!(Number.isInteger(rounds) && rounds > 0 && Number.isInteger(seconds) && seconds > 0)) {
+    return '--rounds and --seconds take whole numbers from 1';
+  }
   if (!existsSync(new URL('../dist/index.js', import.meta.url)) && /(^|,)fcgi/.test(values.only)) {
     return 'dist/ is missing: npm run build';
   }
@@ -164,7 +172,7 @@ Node ${process.version}, ${rounds} rounds of ${seconds} s each, ${CONNECTIONS} c
 
 User and system time of the server's process, behind one nginx over unix sockets with kept-alive upstream
 connections, relative to bare \`node:http\` in the same round. Every server answers the same body to the same
-browser's request. Written by \`npm run bench -- --write\`; the ratios are what to compare, not the times.
+browser's request, each as it comes: this package and Express with an ETag, the others without. Written by \`npm run bench -- --write\`; the ratios are what to compare, not the times.
 
 ${table}
 `,

@@ -159,7 +159,9 @@ function spareOthers(server: Server, path: string): void {
 
 function failed(address: Address, error: unknown) {
   const { code, message } = error as NodeJS.ErrnoException;
-  return code === 'EADDRINUSE' ? inUse(address, error) : refuse(address, `cannot listen: ${message}`, error);
+  return code === 'EADDRINUSE' || code === 'EEXIST'
+    ? inUse(address, error)
+    : refuse(address, `cannot listen: ${message}`, error);
 }
 
 function inUse(address: Address, cause?: unknown) {

@@ -6,7 +6,7 @@ import type { ParamHandler } from './param.ts';
 import type { Path } from './path.ts';
 import { Request } from './request.ts';
 import { Response } from './response.ts';
-import { type HandlerArgument, type Route, VERBS, type Verb } from './route.ts';
+import { type AnyHandlers, type Route, VERBS, type Verb } from './route.ts';
 import { type AddRoute, Router, splitPath, type Use } from './router.ts';
 import { applySetting, createSettings, type Settings } from './settings.ts';
 import { flattenHandlers } from './step.ts';
@@ -57,7 +57,7 @@ export interface Application extends EventEmitter, Omit<Record<Verb, AddRoute<Ap
   path(): string;
 
   /** Serves the application over HTTP, as `http.Server.listen`; the callback is told of an error, too. */
-  listen(...args: Parameters<Server['listen']>): Server;
+  listen: Server['listen'];
   handle(req: IncomingMessage, res: ServerResponse, next?: NextFunction): void;
 }
 
@@ -80,6 +80,7 @@ const methods: Methods & ThisType<Application & State> = {
     req.app = this;
     res.app = this;
     req.res = res;
+    res.locals ??= Object.create(null);
     this.router.handle(
       req,
       res,
@@ -117,13 +118,13 @@ const methods: Methods & ThisType<Application & State> = {
     return this;
   },
 
-  get(first: Path, ...handlers: HandlerArgument[]) {
+  get(first: Path, ...handlers: AnyHandlers[]) {
     if (handlers.length === 0) return this.settings[first as string] as Application;
     this.route(first).get(...handlers);
     return this;
   },
 
-  all(path: Path, ...handlers: HandlerArgument[]) {
+  all(path: Path, ...handlers: AnyHandlers[]) {
     this.route(path).all(...handlers);
     return this;
   },
@@ -166,14 +167,14 @@ const methods: Methods & ThisType<Application & State> = {
   },
 
   listen(...args: unknown[]) {
-    const server = createServer({ IncomingMessage: Request, ServerResponse: Response }, this);
+    const server = createServer({ IncomingMessage: Request, ServerResponse: Response }, this) as Server;
     const callback = args.at(-1);
     if (typeof callback === 'function') {
       const onError = callback as (error: Error) => void;
       server.once('error', onError);
       server.once('listening', () => server.off('error', onError));
     }
-    return server.listen(...(args as [])) as Server;
+    return server.listen(...(args as []));
   },
 };
 
@@ -184,7 +185,7 @@ const prototype: Application = Object.create(Function.prototype, {
 });
 for (const verb of VERBS) {
   if (verb === 'get') continue;
-  prototype[verb] = function (this: Application, path: Path, ...handlers: HandlerArgument[]) {
+  prototype[verb] = function (this: Application, path: Path, ...handlers: AnyHandlers[]) {
     this.route(path)[verb](...handlers);
     return this;
   };
@@ -194,7 +195,7 @@ for (const verb of VERBS) {
 export function createApp(settings: Settings = {}): Application {
   const app = ((req, res, next) => app.handle(req, res, next)) as Application & State;
   Object.setPrototypeOf(app, prototype);
-  const own = createSettings();
+  const own = Object.setPrototypeOf(createSettings(), null) as Settings;
   const properties: Properties & State = {
     settings: own,
     locals: Object.assign(Object.create(null), { settings: own }),

@@ -29,8 +29,8 @@ export function isExpress(handler: unknown): handler is Handler {
 export function mountExpress(express: Handler): Handler {
   return (req, res, next) => {
     const leave = restoring(req, res, next);
-    delete req.app;
-    delete res.app;
+    Reflect.deleteProperty(req, 'app');
+    Reflect.deleteProperty(res, 'app');
     return express(req, res, leave);
   };
 }

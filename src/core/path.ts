@@ -1,4 +1,4 @@
-import { type Keys, parse, pathToRegexp, type Text, type Token, TokenData } from 'path-to-regexp';
+import { type Keys, parse, pathToRegexp, type Token, TokenData } from 'path-to-regexp';
 import { fcgiError } from './errors.ts';
 
 /** A route's path: a path-to-regexp 8 pattern, a regular expression, or several of them. */
@@ -77,12 +77,12 @@ export function compilePath(path: Path, options: PathOptions): Matcher {
   }
   if (path === '/' && !options.end) return matchAll;
   try {
-    const tokens = new TokenData(parsePath(path, options), path);
-    const trailing = !options.strict;
-    const { regexp, keys } = pathToRegexp(tokens, { sensitive: options.sensitive, end: options.end, trailing });
-    if (keys.length > 0 || tokens.tokens.length !== 1) return matchPattern(regexp, keys);
-    const text = (tokens.tokens[0] as Text).value;
-    return options.end ? matchText(text, regexp) : matchPrefix(text, regexp);
+    const tokens = parsePath(path, options);
+    const { sensitive, end, strict } = options;
+    const { regexp, keys } = pathToRegexp(new TokenData(tokens, path), { sensitive, end, trailing: !strict });
+    const [token] = tokens;
+    if (tokens.length !== 1 || token.type !== 'text') return matchPattern(regexp, keys);
+    return options.end ? matchText(token.value, regexp) : matchPrefix(token.value, regexp);
   } catch (error) {
     throw fcgiError('FCGI_ERR_ROUTE_PATH', adviseOn(path, error), error);
   }

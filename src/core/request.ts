@@ -4,9 +4,11 @@ import accepts from 'accepts';
 import fresh from 'fresh';
 import proxyAddr from 'proxy-addr';
 import typeIs from 'type-is';
+import type { Application } from './app.ts';
 import { type BodyOptions, type Form, readBytes, readForm, readJson, readText } from './body.ts';
 import { cgiSocket, makeEnv } from './env.ts';
 import type { Response } from './response.ts';
+import type { Route } from './route.ts';
 import { type QueryParser, type Settings, settingsOf, type TrustFunction } from './settings.ts';
 import type { NextFunction } from './types.ts';
 
@@ -30,14 +32,15 @@ const ABORT = Symbol('abort controller');
  * Everything is made on first use, so that a message whose prototype is switched to this class's is one as well.
  */
 export class Request<Params = Record<string, string | string[]>> extends http.IncomingMessage {
-  declare app?: { settings: Settings };
+  /** The application that is running. */
+  declare app: Application;
   declare res: Response;
   /** Passes the request on from wherever it is; set by the router. */
   declare next?: NextFunction;
   /** What the route's path matched, decoded. */
   declare params: Params;
   /** The route that is being run. */
-  declare route: unknown;
+  declare route: Route;
   /** The path at which the running router or application is mounted; empty at the top. */
   declare baseUrl: string;
   /** The `url` as it came: mounting takes its prefix off `url`. */

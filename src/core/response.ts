@@ -6,6 +6,7 @@ import encodeUrl from 'encodeurl';
 import escapeHtml from 'escape-html';
 import mime from 'mime-types';
 import vary from 'vary';
+import type { Application } from './app.ts';
 import { cgiSocket } from './env.ts';
 import type { Request } from './request.ts';
 import { sendFetched, sendStream, sendWhole, toReadable } from './send.ts';
@@ -20,9 +21,16 @@ const BYTES = 'application/octet-stream';
 
 /** The answer: Node's `ServerResponse` with Express's methods. docs/response.md has an example of each. */
 export class Response extends http.ServerResponse<Request> {
-  declare app?: { settings: Settings };
+  /** The application that is running. */
+  declare app: Application;
   /** For whatever the handlers of this request have to tell each other, and the view. */
   declare locals: Record<string, unknown>;
+
+  constructor(...args: ConstructorParameters<typeof http.ServerResponse<Request>>) {
+    super(...args);
+    // For listeners without an app, which would set it: `req.signal` and `req.fresh` ask the response.
+    args[0].res = this;
+  }
 
   /** To the web server's error log on FastCGI (FCGI_STDERR), to the process's own stderr on HTTP. */
   get stderr(): Writable {

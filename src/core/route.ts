@@ -20,12 +20,20 @@ export function verbOf(req: Request): string {
   return req.method === 'GET' ? 'get' : String(req.method).toLowerCase();
 }
 
-/** A handler, an error handler, or an array of them, nested as deep as one likes. */
-export type HandlerArgument<P extends string = string> = Handler<P> | ErrorHandler<P> | readonly HandlerArgument<P>[];
+/** A handler or an array of them, nested as deep as one likes. */
+export type Handlers<P extends string = string> = Handler<P> | readonly Handlers<P>[];
 
-export interface Route extends Record<Verb, (...handlers: HandlerArgument[]) => Route> {}
+/** With error handlers among them: whose parameters, and their neighbours', TypeScript then has to be told. */
+export type AnyHandlers = Handler | ErrorHandler | readonly AnyHandlers[];
 
-/** What answers on one path: its own chain of handlers, each for one method or for all. */
+/** Adds handlers to a route. */
+export interface AddHandlers<Self> {
+  (...handlers: Handlers[]): Self;
+  (...handlers: AnyHandlers[]): Self;
+}
+
+export interface Route extends Record<Verb, AddHandlers<Route>> {}
+
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are added below, for Node's list of them.
 export class Route {
   readonly path: Path;
@@ -38,7 +46,9 @@ export class Route {
   }
 
   /** Adds handlers for every method. */
-  all(...handlers: HandlerArgument[]): this {
+  all(...handlers: Handlers[]): this;
+  all(...handlers: AnyHandlers[]): this;
+  all(...handlers: AnyHandlers[]): this {
     return this.add(undefined, handlers);
   }
 
@@ -85,7 +95,7 @@ export class Route {
     next();
   }
 
-  private add(verb: Verb | undefined, handlers: readonly HandlerArgument[]): this {
+  private add(verb: Verb | undefined, handlers: readonly AnyHandlers[]): this {
     for (const handler of flattenHandlers(handlers)) {
       this.stack.push(new Step(handler, verb));
       this.methods[verb ?? '_all'] = true;
@@ -95,7 +105,7 @@ export class Route {
 
   static {
     for (const verb of VERBS) {
-      Route.prototype[verb] = function (...handlers) {
+      Route.prototype[verb] = function (...handlers: AnyHandlers[]) {
         return this.add(verb, handlers);
       };
     }

@@ -6,10 +6,10 @@ import type { ParamHandler } from './param.ts';
 import type { Path } from './path.ts';
 import type { Request } from './request.ts';
 import type { Response } from './response.ts';
-import { type HandlerArgument, Route, VERBS, type Verb } from './route.ts';
+import { type AnyHandlers, type Handlers, Route, VERBS, type Verb } from './route.ts';
 import { RouteIndex } from './route-index.ts';
 import { flattenHandlers } from './step.ts';
-import type { ErrorHandler, Handler, NextFunction } from './types.ts';
+import type { NextFunction } from './types.ts';
 
 export interface RouterOptions {
   /** Whether `/Users` differs from `/users`. Default: false. */
@@ -20,20 +20,20 @@ export interface RouterOptions {
   strict?: boolean;
 }
 
-/** Adds a route for a path and a method, or more handlers to it. */
+/** Adds a route for a path, or more handlers to it. */
 export interface AddRoute<Self> {
-  <const P extends string>(path: P, ...handlers: Handler<P>[]): Self;
-  (path: Path, ...handlers: Handler[]): Self;
-  (path: Path, ...handlers: HandlerArgument[]): Self;
+  <const P extends string>(path: P, ...handlers: Handlers<P>[]): Self;
+  (path: Path, ...handlers: Handlers[]): Self;
+  (path: Path, ...handlers: AnyHandlers[]): Self;
 }
 
 /** Mounts handlers on a path, or on every one. */
 export interface Use<Self> {
-  (...handlers: Handler[]): Self;
-  (...handlers: ErrorHandler[]): Self;
-  <const P extends string>(path: P, ...handlers: Handler<P>[]): Self;
-  (path: Path, ...handlers: HandlerArgument[]): Self;
-  (...handlers: HandlerArgument[]): Self;
+  (...handlers: Handlers[]): Self;
+  <const P extends string>(path: P, ...handlers: Handlers<P>[]): Self;
+  (path: Path, ...handlers: Handlers[]): Self;
+  (path: Path, ...handlers: AnyHandlers[]): Self;
+  (...handlers: AnyHandlers[]): Self;
 }
 
 /** A chain of handlers and routes, itself a handler; see docs/routing.md. */
@@ -73,7 +73,7 @@ const methods: Pick<Router, 'use' | 'all' | 'route' | 'param' | 'handle' | 'cand
     return this;
   },
 
-  all(path: Path, ...handlers: HandlerArgument[]) {
+  all(path: Path, ...handlers: AnyHandlers[]) {
     this.route(path).all(...handlers);
     return this;
   },
@@ -110,7 +110,7 @@ const methods: Pick<Router, 'use' | 'all' | 'route' | 'param' | 'handle' | 'cand
 
 const prototype: Router = Object.assign(Object.create(Function.prototype), methods);
 for (const verb of VERBS) {
-  prototype[verb] = function (this: Router, path: Path, ...handlers: HandlerArgument[]) {
+  prototype[verb] = function (this: Router, path: Path, ...handlers: AnyHandlers[]) {
     this.route(path)[verb](...handlers);
     return this;
   };

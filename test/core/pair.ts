@@ -1,9 +1,9 @@
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { createApp } from '../../src/core/app.ts';
 import { Request } from '../../src/core/request.ts';
 import { Response } from '../../src/core/response.ts';
-import { applySetting, createSettings } from '../../src/core/settings.ts';
 
 type Listener = (req: Request, res: Response) => unknown;
 
@@ -14,23 +14,26 @@ export interface Answer {
   body: string;
 }
 
-/** A real HTTP server around the pair, without an application; what reaches `req.next` is answered with its status. */
+/** A real HTTP server around the pair; of the application there are only the settings: what reaches `req.next` is answered with its status. */
 export async function serve(listener: Listener, settings: Record<string, unknown> = {}) {
-  const app = { settings: createSettings() };
-  for (const [name, value] of Object.entries(settings)) applySetting(app.settings, name, value);
-  const server = http.createServer({ IncomingMessage: Request, ServerResponse: Response }, async (req, res) => {
+  const app = createApp(settings);
+  const failed: unknown[] = [];
+  const server = http.createServer({ IncomingMessage: Request, ServerResponse: Response }, async (message, res) => {
+    const req = message as Request;
     req.app = app;
     res.app = app;
     req.res = res;
     res.locals = {};
     req.next = (error) => {
       const { status = 500, code, message } = error as { status?: number; code?: string; message: string };
-      if (!res.headersSent) res.status(status).type('txt').send(`${code} ${message}`);
+      if (res.headersSent) res.destroy();
+      else res.status(status).type('txt').send(`${code} ${message}`);
     };
     try {
       await listener(req, res);
     } catch (error) {
-      req.next(error);
+      if ((error as Error).name === 'AssertionError') failed.push(error);
+      req.next?.(error);
     }
   });
   server.listen(0, '127.0.0.1');
@@ -38,6 +41,8 @@ export async function serve(listener: Listener, settings: Record<string, unknown
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
+    // What a listener expected in vain is the test's failure.
+    if (failed.length > 0) throw failed[0];
   });
   const { port } = server.address() as AddressInfo;
   return {
@@ -48,6 +53,15 @@ export async function serve(listener: Listener, settings: Record<string, unknown
     /** The bytes as they are on the wire, up to the end of the connection. */
     wire: (bytes: string) => wire(port, bytes),
   };
+}
+
+/** A promise that is settled from outside: for an event that a test waits for. */
+export function deferred<T>() {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
 }
 
 function ask(port: number, path: string, options: http.RequestOptions, body?: string | Buffer): Promise<Answer> {

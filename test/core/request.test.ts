@@ -3,7 +3,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { Request } from '../../src/core/request.ts';
-import { serve } from './pair.ts';
+import { deferred, serve } from './pair.ts';
 
 type Look = (req: Request) => unknown;
 
@@ -70,7 +70,8 @@ describe('req.query', () => {
 
   it('is the same object each time, and follows the url', async () => {
     const found = await look((req) => {
-      const same = req.query === req.query;
+      const { query } = req;
+      const same = req.query === query;
       req.url = '/?b=2';
       return [same, req.query];
     }, '/?a=1');
@@ -218,7 +219,7 @@ describe('req.fresh', () => {
 
 describe('req.signal', () => {
   it('aborts when the client goes away before it has its answer', async () => {
-    const aborted = Promise.withResolvers<Request>();
+    const aborted = deferred<Request>();
     const site = await serve((req) => {
       req.signal.addEventListener('abort', () => aborted.resolve(req));
       socket.destroy();
@@ -230,7 +231,7 @@ describe('req.signal', () => {
   });
 
   it('aborts when the body was read whole before the client went away', async () => {
-    const aborted = Promise.withResolvers<void>();
+    const aborted = deferred<void>();
     const site = await serve(async (req) => {
       await req.text();
       req.signal.addEventListener('abort', () => aborted.resolve());
@@ -242,7 +243,7 @@ describe('req.signal', () => {
   });
 
   it('is aborted already when asked for after the client left', async () => {
-    const found = Promise.withResolvers<boolean>();
+    const found = deferred<boolean>();
     const site = await serve(async (req, res) => {
       socket.destroy();
       await once(res, 'close');
@@ -254,7 +255,7 @@ describe('req.signal', () => {
   });
 
   it('never aborts after the answer is finished', async () => {
-    const found = Promise.withResolvers<boolean[]>();
+    const found = deferred<boolean[]>();
     const site = await serve(async (req, res) => {
       const { signal } = req;
       const gone = once(req.socket, 'close');

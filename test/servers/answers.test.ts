@@ -13,10 +13,6 @@ interface Case extends Ask {
   content?: string | RegExp;
 }
 
-const MEGABYTE = Buffer.alloc(1 << 20, 'text, and bytes that are none: \0\r\n\xff');
-const TEN_MEGABYTES = Buffer.concat(Array(10).fill(MEGABYTE));
-const digest = (body: Buffer) =>
-  JSON.stringify({ bytes: body.length, sha256: createHash('sha256').update(body).digest('hex') });
 const octets: [string, string][] = [['Content-Type', 'application/octet-stream']];
 
 const CASES: Case[] = [
@@ -58,32 +54,6 @@ const CASES: Case[] = [
     status: 200,
     content: /(long ){999}long/,
   },
-  {
-    name: 'a POST of nothing',
-    method: 'POST',
-    path: '/body',
-    body: Buffer.alloc(0),
-    status: 200,
-    content: digest(Buffer.alloc(0)),
-  },
-  {
-    name: 'a POST of 1 MB',
-    method: 'POST',
-    path: '/body',
-    headers: octets,
-    body: MEGABYTE,
-    status: 200,
-    content: digest(MEGABYTE),
-  },
-  {
-    name: 'a POST of 10 MB',
-    method: 'POST',
-    path: '/body',
-    headers: octets,
-    body: TEN_MEGABYTES,
-    status: 200,
-    content: digest(TEN_MEGABYTES),
-  },
   // With a type of its own: where there is none, Caddy makes up application/x-www-form-urlencoded.
   {
     name: 'other methods',
@@ -120,7 +90,6 @@ const CASES: Case[] = [
     answers: {
       'set-cookie': ['a=1; Path=/', 'b=2; HttpOnly', 'c=x, y; Expires=Thu, 01 Jan 2037 00:00:00 GMT'],
       'x-many': ['one', 'two'],
-      'x-latin': ['Gr\u00fc\u00dfe'],
       vary: ['Accept'],
     },
   },
@@ -128,37 +97,15 @@ const CASES: Case[] = [
   { name: 'an error before the head', path: '/throw', status: 500 },
 ];
 
-const CHUNKED: Case[] = [
-  {
-    name: 'a POST of nothing without a length',
-    method: 'POST',
-    path: '/body',
-    body: Buffer.alloc(0),
-    chunked: true,
-    status: 200,
-    content: digest(Buffer.alloc(0)),
-  },
-  {
-    name: 'a POST of 1 MB without a length',
-    method: 'POST',
-    path: '/body',
-    headers: octets,
-    body: MEGABYTE,
-    chunked: true,
-    status: 200,
-    content: digest(MEGABYTE),
-  },
-  {
-    name: 'a POST of 10 MB without a length',
-    method: 'POST',
-    path: '/body',
-    headers: octets,
-    body: TEN_MEGABYTES,
-    chunked: true,
-    status: 200,
-    content: digest(TEN_MEGABYTES),
-  },
-];
+const UPLOADS: Case[] = [0, 1, 10].flatMap((megabytes) => {
+  const body = Buffer.alloc(megabytes << 20, 'text, and bytes that are none: \0\r\n\xff');
+  const content = JSON.stringify({ bytes: body.length, sha256: createHash('sha256').update(body).digest('hex') });
+  const upload = { method: 'POST', path: '/body', headers: octets, body, status: 200, content };
+  return [
+    { ...upload, name: `a POST of ${megabytes} MB` },
+    { ...upload, name: `a POST of ${megabytes} MB without a Content-Length`, chunked: true },
+  ];
+});
 
 let app: App;
 beforeAll(async () => {
@@ -177,13 +124,27 @@ for (const door of [direct, ...nginxDoors, ...caddyDoors]) {
       await program?.stop();
     });
 
-    it.each([...CASES, ...CHUNKED])('$name', async (asked) => {
+    it.each([...CASES, ...UPLOADS])('$name', async (asked) => {
       const answer = await exchange(port, asked);
+      if (door.needsLength && asked.chunked && asked.body?.length) {
+        expect(answer.status).toBe(411);
+        return;
+      }
       expect(answer.status).toBe(asked.status);
       expect(answer.headers).toMatchObject(asked.answers ?? {});
       if (typeof asked.content === 'string') expect(answer.body).toBe(asked.content);
       else if (asked.content) expect(answer.body).toMatch(asked.content);
       expect(answer).toEqual(await straight(asked));
+    });
+
+    it('a path in bare UTF-8, which node:http refuses and the web servers let through', async () => {
+      const { status, body } = await exchange(port, { path: Buffer.from('/echo/\u00fc').toString('latin1') });
+      if (door === direct) {
+        expect(status).toBe(400);
+      } else {
+        const { originalUrl } = JSON.parse(Buffer.from(body, 'latin1').toString());
+        expect(originalUrl).toBe(door.server === 'nginx' ? '/echo/\u00c3\u00bc' : '/echo/%C3%BC');
+      }
     });
   });
 }

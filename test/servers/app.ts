@@ -15,7 +15,7 @@ export class App {
   private readonly seen = new Set<string>();
 
   static async start(): Promise<App> {
-    // build();
+    build();
     const app = new App();
     const ended = once(app.program.child, 'exit').then(() => {
       throw new Error(`the app ended:\n${app.program.output}`);

@@ -55,7 +55,10 @@ export async function exchange(port: number, ask: Ask): Promise<Answer> {
   for (const [name, values] of Object.entries(res.headersDistinct)) {
     if (values && !SERVERS_OWN.has(name)) headers[name] = values;
   }
-  return { status: res.statusCode, headers, body: (await buffer(res)).toString('latin1') };
+  const body = (await buffer(res)).toString('latin1');
+  // Where an answer came before the request was all sent, node:http would keep the connection, and send no more.
+  res.socket?.destroy();
+  return { status: res.statusCode, headers, body };
 }
 
 /** In chunks as a file's stream has them, so that the socket's backpressure is felt. */

@@ -10,6 +10,8 @@ export interface Door {
   server?: 'nginx' | 'caddy';
   /** Whether idle connections to the app are kept. */
   keepAlive?: boolean;
+  /** Whether it answers 411 itself to more than 4 KB without a length. */
+  needsLength?: boolean;
   /** Whether it ends an answer without a length as if it were whole, where the app has broken it off. */
   endsBroken?: boolean;
   open(app: App): Promise<{ port: number; program?: Program }>;
@@ -38,10 +40,16 @@ export const nginxDoors: Door[] = [true, false].flatMap((keepAlive) => {
   ];
 });
 
-// caddyserver/caddy#5951: until 2.8 it writes a line into its log and no more.
-const endsBroken = /^v2\.[0-7]\./.test(caddyVersion());
+const [, major = 0, minor = 0] = /^v(\d+)\.(\d+)/.exec(caddyVersion()) ?? [];
+const caddy = {
+  server: 'caddy' as const,
+  // caddyserver/caddy#5951: before 2.8 it writes a line into its log and no more.
+  endsBroken: Number(major) === 2 && Number(minor) < 8,
+  // caddyserver/caddy#6661
+  needsLength: Number(major) > 2 || Number(minor) >= 9,
+};
 
 export const caddyDoors: Door[] = [
-  { name: 'Caddy over unix', server: 'caddy', endsBroken, open: (app) => startCaddy(`unix/${app.socket}`) },
-  { name: 'Caddy over TCP', server: 'caddy', endsBroken, open: (app) => startCaddy(`127.0.0.1:${app.tcp}`) },
+  { ...caddy, name: 'Caddy over unix', open: (app) => startCaddy(`unix/${app.socket}`) },
+  { ...caddy, name: 'Caddy over TCP', open: (app) => startCaddy(`127.0.0.1:${app.tcp}`) },
 ];

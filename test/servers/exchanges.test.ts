@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { App } from './app.ts';
 import { exchange, open } from './client.ts';
 import { caddyDoors, direct, nginxDoors } from './doors.ts';
@@ -134,10 +134,10 @@ for (const door of [direct, ...nginxDoors, ...caddyDoors]) {
 describeWith('nginx', 'nginx that passes uploads on as they come', () => {
   it.each([true, false])('gets a 413 through while 20 MB are on their way, connections kept: %s', async (keepAlive) => {
     const { port, program } = await startNginx({ fastcgi: `unix:${app.socket}`, keepAlive, streamUploads: true });
+    onTestFinished(async () => void (await program.stop()));
     const body = Buffer.alloc(20 * MEGABYTE);
     const answer = await exchange(port, { method: 'POST', path: '/refuse', body });
     expect(answer).toMatchObject({ status: 413, body: 'too large' });
-    await program.stop();
   });
 });
 

@@ -145,7 +145,7 @@ export class RecordParser {
   #continue(chunk: Buffer, offset: number): number {
     if (this.#content > 0) {
       const end = Math.min(offset + this.#content, chunk.length);
-      if (end > offset && !this.#stopped) {
+      if (end > offset) {
         if (isStream(this.#type)) {
           this.#content -= end - offset;
           this.#handler.onData(this.#type, this.#requestId, chunk, offset, end);

@@ -123,10 +123,15 @@ export class RequestSocket extends UnbuiltDuplex {
   }
 
   /** True over HTTPS, else undefined, as with node:https and node:http. */
-  get encrypted(): true | undefined {
+  get encrypted(): boolean | undefined {
     const https = this.cgi.get('HTTPS').toLowerCase();
     const secure = https === '' ? this.cgi.get('REQUEST_SCHEME') === 'https' : https !== 'off' && https !== '0';
     return secure || undefined;
+  }
+
+  /** On a net.Socket it is a property like any other, which middleware and tests set. */
+  set encrypted(encrypted: boolean | undefined) {
+    Object.defineProperty(this, 'encrypted', { value: encrypted, writable: true, configurable: true });
   }
 
   address(): object {

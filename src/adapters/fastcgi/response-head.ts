@@ -6,9 +6,13 @@ const NOT_PASSED_ON = /\r\n(?:status|connection|keep-alive|proxy-connection|tran
 
 /** An HTTP response's head as CGI has it (RFC 3875, section 6.3.3), always with a `Status`. */
 export function cgiHead(head: string): string {
-  // An interim answer would be taken for the final one.
-  const status = head.charCodeAt(9) === ONE ? '500 Internal Server Error' : head.slice(9, head.indexOf('\r\n'));
-  return `Status: ${status}${head.slice(head.indexOf('\r\n')).replace(NOT_PASSED_ON, '')}`;
+  if (isInterim(head)) return `Status: 500 Internal Server Error${head.slice(head.indexOf('\r\n')).replace(NOT_PASSED_ON, '')}`;
+  return `Status: ${head.slice(9).replace(NOT_PASSED_ON, '')}`;
+}
+
+/** 100, 102 and 103, which web servers would take for the answer itself; 101 is one. */
+function isInterim(head: string): boolean {
+  return head.charCodeAt(9) === ONE && !head.startsWith('101', 9);
 }
 
 const ONE = 0x31;
@@ -63,7 +67,7 @@ export function readRawHead(text: string): { head: string; rest: string } | unde
     if (end === -1) return undefined;
     const head = text.slice(at, end + 4);
     at = end + 4;
-    if (head.charCodeAt(9) !== ONE) return { head: cgiHead(head), rest: text.slice(at) };
+    if (!isInterim(head)) return { head: cgiHead(head), rest: text.slice(at) };
     if (at === text.length) return undefined;
   }
 }

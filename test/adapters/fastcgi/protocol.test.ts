@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { format } from 'node:util';
+import { expect, test, vi } from 'vitest';
 import * as protocol from '../../../src/adapters/fastcgi/protocol.ts';
 
 test('the constants have the numbers of the specification', () => {
@@ -57,4 +59,22 @@ test('the codec is all else that is exported', () => {
     'writeEndRequest',
     'writeHeader',
   ]);
+});
+
+test('the program of docs/protocol.md prints what it says there', async () => {
+  const text = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
+  const [, names, program, output] = /```js\nimport (\{.*?\}) from 'fcgi\/protocol';\n(.*?)```\n\n```\n(.*?)```/s.exec(
+    text,
+  )!;
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+  new Function('protocol', `const ${names} = protocol;\n${program}`)(protocol);
+  const printed = log.mock.calls.map((line) => `${format(...line)}\n`).join('');
+  log.mockRestore();
+  expect(printed).toBe(output);
+});
+
+test('docs/protocol.md names all of the codec', () => {
+  const text = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
+  const missing = Object.keys(protocol).filter((name) => !name.startsWith('FCGI_') && !text.includes(name));
+  expect(missing).toEqual([]);
 });

@@ -1,0 +1,21 @@
+import { createApp, serve } from 'fcgi';
+
+const app = createApp();
+
+app.get('/', (_req, res) => res.send('<h1>Hello World</h1>'));
+app.get('/hello/:name', (req, res) => res.type('text').send(`Hello ${req.params.name}`));
+app.post('/hello', async (req, res) => res.type('text').send(`Hello ${await req.stdin.text()}`));
+
+const port = process.env.PORT || 8080;
+await serve(app, { fastcgi: './fcgi.sock', http: port });
+
+console.log(`Open http://127.0.0.1:${port}
+
+or put this into a Caddyfile, for Caddy to serve the same app over FastCGI:
+
+  reverse_proxy unix/${process.cwd()}/fcgi.sock {
+    transport fastcgi
+  }
+
+or try the two configurations beside this file: caddy run --config examples/hello/Caddyfile
+and nginx -p . -c examples/hello/nginx.conf`);
