@@ -5,12 +5,12 @@ import type { Request } from './request.ts';
 import type { Response } from './response.ts';
 import { verbOf } from './route.ts';
 import { nextPosition } from './route-index.ts';
-import type { Router } from './router.ts';
+import type { OpenRouter } from './router.ts';
 import type { NextFunction } from './types.ts';
 
 /** HOT. One request on its way through one router. */
 export class Dispatch {
-  private readonly router: Router;
+  private readonly router: OpenRouter;
   private readonly req: Request;
   private readonly res: Response;
   private readonly done: NextFunction;
@@ -35,7 +35,7 @@ export class Dispatch {
   private allowed: string[] | undefined = undefined;
   private readonly next: NextFunction;
 
-  constructor(router: Router, req: Request, res: Response, done: NextFunction) {
+  constructor(router: OpenRouter, req: Request, res: Response, done: NextFunction) {
     this.router = router;
     this.req = req;
     this.res = res;

@@ -77,7 +77,13 @@ function send(req: IncomingMessage, res: ServerResponse, status: number, headers
   res.statusMessage = STATUS_CODES[status] ?? '';
   for (const name of ['Content-Encoding', 'Content-Language', 'Content-Range']) res.removeHeader(name);
   if (typeof headers === 'object' && headers !== null) {
-    for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders)) res.setHeader(name, value ?? '');
+    for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders)) {
+      try {
+        res.setHeader(name, value ?? '');
+      } catch {
+        // A header that cannot be sent must not cost the client its answer, or the process its life.
+      }
+    }
   }
   res.setHeader('Content-Security-Policy', "default-src 'none'");
   res.setHeader('X-Content-Type-Options', 'nosniff');

@@ -43,11 +43,6 @@ export interface Router extends Record<Verb, AddRoute<Router>> {
   mergeParams: boolean;
   strict: boolean;
   readonly stack: Layer[];
-  readonly params: Record<string, ParamHandler[]>;
-  /** Whether there is anything in `params`. */
-  hasParamHandlers: boolean;
-  /** Made when it is first needed after a registration. */
-  index: RouteIndex | undefined;
 
   use: Use<Router>;
   all: AddRoute<Router>;
@@ -57,6 +52,15 @@ export interface Router extends Record<Verb, AddRoute<Router>> {
   param(name: string, handler: ParamHandler): this;
   /** Passes a request through the chain; `done` gets what no handler answered. */
   handle(req: IncomingMessage, res: ServerResponse, done: NextFunction): void;
+}
+
+/** A router as a request on its way through it knows it. */
+export interface OpenRouter extends Router {
+  readonly params: Record<string, ParamHandler[]>;
+  /** Whether there is anything in `params`. */
+  hasParamHandlers: boolean;
+  /** Made when it is first needed after a registration. */
+  index: RouteIndex | undefined;
   /** The positions in `stack` that may match a path; `undefined` for all, where there are few. */
   candidates(path: string): number[][] | undefined;
 }
@@ -64,7 +68,7 @@ export interface Router extends Record<Verb, AddRoute<Router>> {
 /** Up to this many layers, asking each costs less than asking the index. */
 const FEW = 8;
 
-const methods: Pick<Router, 'use' | 'all' | 'route' | 'param' | 'handle' | 'candidates'> & ThisType<Router> = {
+const methods: Pick<OpenRouter, 'use' | 'all' | 'route' | 'param' | 'handle' | 'candidates'> & ThisType<OpenRouter> = {
   use(...handlers: unknown[]) {
     const [path, rest] = splitPath(handlers);
     const options = { sensitive: this.caseSensitive, strict: false, end: false };

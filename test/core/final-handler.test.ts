@@ -85,6 +85,13 @@ test('an error of its own status brings its own headers; those of the content it
   expect(other.headers.get('allow')).toBeNull();
 });
 
+test('a header that cannot be sent is left out of the answer', async () => {
+  silence();
+  const headers = { 'X-Bad': 'line\nbreak', 'bad name': '1', 'X-Good': 'kept' };
+  const answer = await fetch(await failing({ status: 400, headers }));
+  expect([answer.status, answer.headers.get('x-good'), answer.headers.get('x-bad')]).toEqual([400, 'kept', null]);
+});
+
 test('an answer that has begun is broken off by an error, and left alone without one', async () => {
   silence();
   const begin = (_req: Request, res: Response) => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { FCGI_KEEP_CONN, FCGI_OVERLOADED, FCGI_STDIN, FCGI_STDOUT } from '../../../src/adapters/fastcgi/constants.ts';
 import { RecordParser } from '../../../src/adapters/fastcgi/parser.ts';
 import {
@@ -26,6 +26,10 @@ function eventsOf(...buffers: Uint8Array[]): string[] {
   return recorder.events;
 }
 
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
 describe('headers', () => {
   test('are as section 3.3 draws them', () => {
     const buffer = Buffer.alloc(10, 0xff);
@@ -35,7 +39,8 @@ describe('headers', () => {
 });
 
 describe('encodeRecord', () => {
-  test('pads with zeros to a multiple of 8 bytes', () => {
+  test('pads with zeros to a multiple of 8 bytes, whatever the memory held before', () => {
+    vi.spyOn(Buffer, 'allocUnsafe').mockImplementation((size) => Buffer.alloc(size, 0xff));
     for (let length = 0; length < 40; length++) {
       const record = encodeRecord(FCGI_STDOUT, 1, Buffer.alloc(length, 'x'));
       expect(record.length % 8).toBe(0);
