@@ -153,15 +153,13 @@ async function cost(contestant, port, pin, seconds) {
 /** @param {Map<Contestant, number[]>} costs */
 function report(costs) {
   const [base] = costs.values();
-  const lines = [...costs].map(([contestant, own]) => {
+  const rows = [...costs].map(([contestant, own]) => {
     // Paired: each round's cost by the same round's base, so that what slows both cancels out.
     const ratios = own.map((cost, round) => cost / base[round]).sort((a, b) => a - b);
     const [low, middle, high] = [ratios[0], median(ratios), ratios[ratios.length - 1]].map((ratio) => ratio.toFixed(2));
-    return `| ${contestant.title} | ${middle} | ${low} – ${high} | ${median([...own].sort((a, b) => a - b)).toFixed(1)} |`;
+    return [contestant.title, middle, `${low} – ${high}`, median([...own].sort((a, b) => a - b)).toFixed(1)];
   });
-  const table = `| | median ratio | min – max | CPU µs, this machine |
-| --- | ---: | ---: | ---: |
-${lines.join('\n')}
+  const table = `${markdown([['', 'median ratio', 'min – max', 'CPU µs, this machine'], ...rows])}
 
 Node ${process.version}, ${rounds} rounds of ${seconds} s each, ${CONNECTIONS} connections.`;
   console.log(table);
@@ -172,12 +170,26 @@ Node ${process.version}, ${rounds} rounds of ${seconds} s each, ${CONNECTIONS} c
 
 User and system time of the server's process, behind one nginx over unix sockets with kept-alive upstream
 connections, relative to bare \`node:http\` in the same round. Every server answers the same body to the same
-browser's request, each as it comes: this package and Express with an ETag, the others without. Written by \`npm run bench -- --write\`; the ratios are what to compare, not the times.
+browser's request, each as it comes: this package and Express with an ETag, the others without. Written by
+\`npm run bench -- --write\`; the ratios are what to compare, not the times.
 
 ${table}
 `,
     );
   }
+}
+
+/**
+ * A table whose columns are aligned in the source, too; all but the first to the right.
+ *
+ * @param {string[][]} rows the first is the head
+ */
+function markdown([head, ...rows]) {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
+  const line = (/** @type {string[]} */ cells) =>
+    `| ${cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join(' | ')} |`;
+  const rule = widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [head, rule, ...rows].map(line).join('\n');
 }
 
 /** @param {number[]} sorted */

@@ -2,6 +2,7 @@ import type http from 'node:http';
 import type { RequestListener } from 'node:http';
 import { fcgiError } from '../core/errors.ts';
 import { type Address, type AddressLike, parseAddress } from './address.ts';
+import { limitsFrom } from './fastcgi/limits.ts';
 import { FcgiServer, type ServerOptions } from './fastcgi/server.ts';
 import { createHttpServer } from './http.ts';
 import { listen } from './listen.ts';
@@ -33,6 +34,9 @@ export interface Doors {
 
 type DoorServer = FcgiServer | http.Server;
 
+/** Node takes a longer time for none. */
+const MAX_TIMER = 2 ** 31 - 1;
+
 /**
  * Serves an application, or any `(req, res)` function, over FastCGI, HTTP or both.
  *
@@ -42,10 +46,12 @@ type DoorServer = FcgiServer | http.Server;
  * @throws FcgiError FCGI_ERR_OPTION; FCGI_ERR_ADDRESS and FCGI_ERR_ADDRESS_IN_USE: then neither door is open.
  */
 export async function serve(listener: RequestListener, options: ServeOptions = {}): Promise<Doors> {
-  const { mode, closeTimeout = 10_000, signals = true } = options;
+  const { mode, signals = true } = options;
+  const { closeTimeout } = limitsFrom(options);
   const at = { fastcgi: options.fastcgi, http: options.http };
   if (at.fastcgi === undefined && at.http === undefined) at.http = process.env.PORT || 8080;
-  if (typeof listener !== 'function') throw fcgiError('FCGI_ERR_ARGUMENT', 'serve takes an app, or a function (req, res)');
+  if (typeof listener !== 'function')
+    throw fcgiError('FCGI_ERR_ARGUMENT', 'serve takes an app, or a function (req, res)');
 
   const servers: DoorServer[] = [];
   const open = async (address: AddressLike, server: DoorServer) => {
@@ -70,9 +76,14 @@ export async function serve(listener: RequestListener, options: ServeOptions = {
 
 async function closeAll(servers: readonly DoorServer[], closeTimeout: number): Promise<void> {
   const closed = servers.map((server) => new Promise<unknown>((resolve) => server.close(resolve)));
-  const late = setTimeout(() => {
-    for (const server of servers) server.closeAllConnections();
-  }, closeTimeout);
+  // Otherwise a connection whose request is being answered stays open for another five seconds.
+  for (const server of servers) if ('keepAliveTimeout' in server) server.keepAliveTimeout = 1;
+  const late = setTimeout(
+    () => {
+      for (const server of servers) server.closeAllConnections();
+    },
+    Math.min(closeTimeout, MAX_TIMER),
+  );
   await Promise.all(closed);
   clearTimeout(late);
 }

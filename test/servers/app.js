@@ -115,8 +115,12 @@ for (const server of servers) {
 }
 
 process.on('message', (/** @type {{ ask?: string, id?: string, data?: string }} */ { ask, id, data }) => {
-  if (ask === 'memory') say(ask, process.memoryUsage.rss());
-  else if (ask === 'connections') say(ask, connections);
+  if (ask === 'memory') {
+    // Not the resident memory, which is what the collector has not got round to.
+    globalThis.gc?.();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    say(ask, heapUsed + arrayBuffers);
+  } else if (ask === 'connections') say(ask, connections);
   else go.emit(`${id}`, data);
 });
 process.on('disconnect', () => process.exit());

@@ -30,7 +30,7 @@ export class App {
     this.messages.setMaxListeners(0);
     const folder = temporaryFolder();
     this.socket = join(folder, 'fcgi.sock');
-    const args = [join(PROJECT, 'test/servers/app.js'), this.socket];
+    const args = ['--expose-gc', join(PROJECT, 'test/servers/app.js'), this.socket];
     this.program = new Program(process.execPath, args, folder, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     this.program.child.on('message', ({ name, value }: { name: string; value: unknown }) => {
       this.seen.add(name);
@@ -49,7 +49,7 @@ export class App {
     this.program.child.send({ id, data });
   }
 
-  /** Resident memory, in bytes. */
+  /** What it holds in memory, in bytes. */
   async memory(): Promise<number> {
     return this.ask('memory');
   }

@@ -40,7 +40,7 @@ for (const door of [direct, ...nginxDoors, ...caddyDoors]) {
         received += chunk.length;
       }
       expect(received).toBe(bytes);
-      expect((most - memory) / MEGABYTE).toBeLessThan(48);
+      expect((most - memory) / MEGABYTE).toBeLessThan(64);
     });
 
     it('passes server-sent events on as they are sent', async () => {

@@ -1,6 +1,9 @@
 import { FCGI_STDOUT } from './constants.ts';
 import type { Output, Part } from './output.ts';
-import { cgiHead, readRawHead } from './response-head.ts';
+import { readRawHead } from './response-head.ts';
+
+/** The most bytes of a head: it must lie in one STDOUT record. */
+const MAX_HEAD = 0xfff8;
 
 /** Characters of a head that somebody writes to the socket himself, piece by piece. */
 const MAX_RAW_HEAD = 64 * 1024;
@@ -14,6 +17,8 @@ export class Answer {
   length = 0;
   bytesWritten = 0;
   headSent = false;
+  /** The head fits in no record: a plain 500 is in its place. */
+  headTooLong = false;
   /** Bytes by which the body was longer than its Content-Length. */
   overrun = 0;
 
@@ -36,12 +41,23 @@ export class Answer {
   }
 
   write(data: Part, encoding?: BufferEncoding | null): void {
-    if (!this.headSent) {
-      if (this.#headLength === 0) return this.#writeRaw(data, encoding);
-      this.headSent = true;
-      this.#add(data, encoding, this.#headLength);
+    if (this.headSent) {
+      if (!this.headTooLong) this.#add(data, encoding, 0);
+    } else if (this.#headLength === 0 || !isHead(data)) {
+      this.#writeRaw(data, encoding);
     } else {
-      this.#add(data, encoding, 0);
+      this.#begin(data, encoding, this.#headLength);
+    }
+  }
+
+  #begin(data: Part, encoding: BufferEncoding | null | undefined, head: number): void {
+    this.headSent = true;
+    // In UTF-8 a character of it can be two bytes.
+    if (head <= MAX_HEAD / 2 || Buffer.byteLength(data.slice(0, head), encoding ?? 'utf8') <= MAX_HEAD) {
+      this.#add(data, encoding, head);
+    } else {
+      this.headTooLong = true;
+      this.replace(500, 'Internal Server Error', this.#bodyLeft > 0);
     }
   }
 
@@ -73,18 +89,17 @@ export class Answer {
     const raw = readRawHead(text);
     this.#raw = raw === undefined ? text.slice(0, MAX_RAW_HEAD) : '';
     if (raw === undefined) return;
-    this.headSent = true;
-    this.#add(Buffer.from(raw.head + raw.rest, 'latin1'), null, raw.head.length);
+    this.#begin(Buffer.from(raw.head + raw.rest, 'latin1'), null, raw.head.length);
   }
 
   /** Puts an answer of the server's own in the place of whatever waits. */
-  replace(status: number, statusText: string): void {
+  replace(status: number, statusText: string, hasBody: boolean): void {
     const body = `${status} ${statusText}\n`;
-    const head = `HTTP/1.1 ${body.trimEnd()}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const head = `Status: ${status} ${statusText}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n`;
     this.clear();
-    this.expectHead(head.length, body.length);
     this.headSent = true;
-    this.#add(cgiHead(head) + body, null, cgiHead(head).length);
+    this.#bodyLeft = Number.POSITIVE_INFINITY;
+    this.#add(hasBody ? head + body : head, null, head.length);
   }
 
   flushTo(output: Output, id: number): void {
@@ -97,6 +112,11 @@ export class Answer {
     this.#parts = [];
     this.length = 0;
   }
+}
+
+/** Not an interim answer, which may come between. */
+function isHead(data: Part): boolean {
+  return typeof data === 'string' && data.startsWith('Status: ');
 }
 
 function isText(encoding: string | null | undefined): boolean {

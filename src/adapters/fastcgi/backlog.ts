@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { fcgiError } from '../../core/errors.ts';
 
 const READ_BYTES = 64 * 1024;
 
@@ -26,6 +27,7 @@ export class Backlog {
     return this.#chunks.length === 0 && this.#read === this.#written;
   }
 
+  /** @throws FcgiError FCGI_ERR_OVERLOADED: the temporary file cannot be written. */
   push(chunk: Buffer): void {
     // While the file holds something, what is newer goes behind it.
     if (this.#read === this.#written && this.#bytes + chunk.length <= this.#maxBytes) {
@@ -33,8 +35,16 @@ export class Backlog {
       this.#bytes += chunk.length;
       return;
     }
+    try {
+      this.#write(chunk);
+    } catch (cause) {
+      throw fcgiError('FCGI_ERR_OVERLOADED', 'There is no room to keep a body that came too fast', cause);
+    }
+  }
+
+  /** To the page cache, which takes less time than handing it to another thread. */
+  #write(chunk: Buffer): void {
     if (this.#file === -1) this.#file = openNameless();
-    // To the page cache, which takes less time than handing it to another thread.
     for (let done = 0; done < chunk.length; ) {
       done += fs.writeSync(this.#file, chunk, done, chunk.length - done, this.#written + done);
     }

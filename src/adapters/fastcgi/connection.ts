@@ -12,7 +12,6 @@ import {
   FCGI_MAX_CONNS,
   FCGI_MAX_REQS,
   FCGI_MPXS_CONNS,
-  FCGI_OVERLOADED,
   FCGI_PARAMS,
   FCGI_REQUEST_COMPLETE,
   FCGI_RESPONDER,
@@ -21,7 +20,6 @@ import {
 } from './constants.ts';
 import { type DispatchServer, dispatch } from './dispatch.ts';
 import { addChunked, readHead } from './head.ts';
-import { Inflow } from './inflow.ts';
 import type { Limits } from './limits.ts';
 import { Output } from './output.ts';
 import { decodePairs } from './pairs.ts';
@@ -38,6 +36,9 @@ export interface ConnectionServer extends DispatchServer {
   live: number;
 }
 
+/** How long an input may be held back for its reader when something else could be waiting behind it. */
+const HOLD_MS = 1000;
+
 /** No record has this version; nginx takes the mere end of a connection for the end of an answer. */
 const BROKEN_OFF = Buffer.alloc(8, 0xff);
 
@@ -53,7 +54,7 @@ export class Connection implements RecordHandler, RequestConnection {
 
   readonly #socket: Socket;
   readonly #parser = new RecordParser(this);
-  /** By id: those under way, and those answered before all of their input came, which is thrown away. */
+  /** By id: those under way, and those answered while somebody still reads their input. */
   readonly #requests = new Map<number, RequestSocket>();
   #live = 0;
   /** Whether the web server has several requests under way here. */
@@ -66,8 +67,13 @@ export class Connection implements RecordHandler, RequestConnection {
   #broken = false;
   /** It closes as soon as no request is under way. */
   #closing = false;
+  /** New requests came although the answers to earlier ones had not been taken. */
+  #flooded = false;
+  #heldSince = 0;
   #thrownAway = 0;
   #lastActive: number;
+  #closedAt = 0;
+  #watched = false;
 
   constructor(server: ConnectionServer, socket: Socket) {
     this.server = server;
@@ -81,6 +87,7 @@ export class Connection implements RecordHandler, RequestConnection {
     socket.on('drain', () => this.#onDrain());
     // 'close' follows.
     socket.on('error', () => {});
+    socket.on('timeout', () => socket.destroy());
     socket.on('close', () => this.#abandon());
   }
 
@@ -105,11 +112,14 @@ export class Connection implements RecordHandler, RequestConnection {
   onRecord(type: number, id: number, chunk: Buffer, start: number, end: number): void {
     switch (type) {
       case FCGI_BEGIN_REQUEST:
-        return this.#onBegin(id, chunk, start);
+        this.#onBegin(id, chunk, start);
+        break;
       case FCGI_ABORT_REQUEST:
-        return this.#onAbort(id);
+        this.#onAbort(id);
+        break;
       case FCGI_GET_VALUES:
-        return this.#onGetValues(chunk.subarray(start, end));
+        this.#onGetValues(chunk.subarray(start, end));
+        break;
       default:
         throw notFromWebServer(type);
     }
@@ -118,14 +128,20 @@ export class Connection implements RecordHandler, RequestConnection {
   onData(type: number, id: number, chunk: Buffer, start: number, end: number): void {
     const request = this.#requests.get(id);
     // Section 3.3: what belongs to no request under way is ignored. Here, as long as it is not too much.
-    if (request === undefined || request.ended) return this.#throwAway(end - start);
+    if (request === undefined) {
+      this.#throwAway(end - start);
+      return;
+    }
     switch (type) {
       case FCGI_PARAMS:
-        return this.#onParams(request, chunk, start, end);
+        this.#onParams(request, chunk, start, end);
+        break;
       case FCGI_STDIN:
-        return this.#onStdin(request, chunk.subarray(start, end));
+        this.#onStdin(request, chunk.subarray(start, end));
+        break;
       case FCGI_DATA:
-        return this.#onFilterData(request, chunk.subarray(start, end));
+        this.#onFilterData(request, chunk.subarray(start, end));
+        break;
       default:
         throw notFromWebServer(type);
     }
@@ -145,11 +161,19 @@ export class Connection implements RecordHandler, RequestConnection {
   }
 
   #onBegin(id: number, chunk: Buffer, start: number): void {
+    // Nobody could be answered any more.
+    if (this.#socket.writableEnded) return;
     const before = this.#requests.get(id);
-    if (before !== undefined && !before.ended) {
-      throw fcgiError('FCGI_ERR_DUPLICATE_ID', `Request ${id} was begun again while it was under way`);
+    if (before !== undefined) {
+      if (!before.ended)
+        throw fcgiError('FCGI_ERR_DUPLICATE_ID', `Request ${id} was begun again while it was under way`);
+      before.abortInput();
     }
     this.#thrownAway = 0;
+    if (this.#socket.writableNeedDrain) {
+      this.#flooded = true;
+      this.#regulate();
+    }
     const { role, flags } = decodeBeginRequest(chunk, start);
     const request = new RequestSocket(this, id, role, (flags & FCGI_KEEP_CONN) !== 0, this.server.now);
     this.#requests.set(id, request);
@@ -180,7 +204,6 @@ export class Connection implements RecordHandler, RequestConnection {
   #onParamsEnd(request: RequestSocket): void {
     if (request.paramsEnded) return;
     request.paramsEnded = true;
-    if (request.ended) return;
     try {
       request.head = readHead(request.cgi, this.limits.maxParamsCount);
       this.#checkLength(request.head.contentLength);
@@ -192,7 +215,7 @@ export class Connection implements RecordHandler, RequestConnection {
       // It has no body (section 6.3), and some web servers do not send the end of one.
       request.stdinEnded = true;
       dispatch(request, request.head);
-      if (!request.ended) request.endStdin();
+      request.endStdin();
     } else if (request.head.contentLength !== -1 || request.head.chunked) {
       dispatch(request, request.head);
     }
@@ -205,11 +228,13 @@ export class Connection implements RecordHandler, RequestConnection {
       this.#refuse(request, fcgiError('FCGI_ERR_BAD_REQUEST', 'A body before the end of the parameters'));
       return;
     }
-    if (request.stdinEnded) return this.#throwAway(chunk.length);
     if (request.req === undefined) {
       addChunked(head);
       dispatch(request, head);
-      if (request.ended) return this.#throwAway(chunk.length);
+    }
+    if (request.stdinEnded || request.destroyed) {
+      this.#throwAway(chunk.length);
+      return;
     }
     const { stdin } = request;
     const length = stdin.bytes + chunk.length;
@@ -218,18 +243,17 @@ export class Connection implements RecordHandler, RequestConnection {
       if (head.contentLength !== -1 && length > head.contentLength) {
         throw fcgiError('FCGI_ERR_BODY_OVERRUN', `The body is longer than its ${head.contentLength} bytes`);
       }
+      stdin.push(chunk);
     } catch (error) {
       this.#refuse(request, error);
       return;
     }
-    stdin.push(chunk);
     if (stdin.paused) this.#regulate();
   }
 
   #onStdinEnd(request: RequestSocket): void {
     if (request.stdinEnded) return;
     request.stdinEnded = true;
-    if (request.ended) return this.#forget(request);
     const { head } = request;
     if (head === undefined) {
       this.#refuse(request, fcgiError('FCGI_ERR_BAD_REQUEST', 'The end of the body before that of the parameters'));
@@ -240,30 +264,48 @@ export class Connection implements RecordHandler, RequestConnection {
       if (request.destroyed) return;
     }
     if (head.contentLength > 0 && request.stdin.bytes < head.contentLength) {
-      this.#refuse(request, fcgiError('FCGI_ERR_BODY_UNDERRUN', `The body ended before its ${head.contentLength} bytes`));
+      this.#refuse(
+        request,
+        fcgiError('FCGI_ERR_BODY_UNDERRUN', `The body ended before its ${head.contentLength} bytes`),
+      );
     } else {
       request.endStdin();
     }
+    if (request.ended) this.#forget(request);
   }
 
   #onFilterData(request: RequestSocket, chunk: Buffer): void {
-    if (request.role !== FCGI_FILTER) return this.#throwAway(chunk.length);
-    request.dataInflow.push(chunk);
-    if (request.dataInflow.paused) this.#regulate();
+    if (request.role !== FCGI_FILTER) {
+      this.#throwAway(chunk.length);
+      return;
+    }
+    const { dataInflow } = request;
+    try {
+      this.#checkLength(dataInflow.bytes + chunk.length);
+      dataInflow.push(chunk);
+    } catch (error) {
+      this.#refuse(request, error);
+      return;
+    }
+    if (dataInflow.paused) this.#regulate();
   }
 
   #onAbort(id: number): void {
     const request = this.#requests.get(id);
-    // Late, as it may be (section 5.4): the answer and the abort have crossed.
-    if (request === undefined || request.ended) return;
-    this.#end(request, FCGI_REQUEST_COMPLETE);
-    request.destroy();
+    if (request === undefined) return;
+    if (request.ended) {
+      // Late, as it may be (section 5.4): the answer and the abort have crossed.
+      request.abortInput();
+    } else {
+      this.#end(request, FCGI_REQUEST_COMPLETE);
+      request.destroy();
+    }
   }
 
   #onGetValues(content: Buffer): void {
     const known: Record<string, string> = {
-      [FCGI_MAX_CONNS]: valueOf(this.limits.maxConnections),
-      [FCGI_MAX_REQS]: valueOf(this.limits.maxRequests),
+      [FCGI_MAX_CONNS]: variable(this.limits.maxConnections),
+      [FCGI_MAX_REQS]: variable(this.limits.maxRequests),
       [FCGI_MPXS_CONNS]: '1',
     };
     const asked = new Set(decodePairs(content).map(([name]) => name));
@@ -273,7 +315,8 @@ export class Connection implements RecordHandler, RequestConnection {
 
   #checkLength(length: number): void {
     const { maxBodyBytes } = this.limits;
-    if (length > maxBodyBytes) throw fcgiError('FCGI_ERR_BODY_TOO_LARGE', `The body has more than ${maxBodyBytes} bytes`);
+    if (length > maxBodyBytes)
+      throw fcgiError('FCGI_ERR_BODY_TOO_LARGE', `The body has more than ${maxBodyBytes} bytes`);
   }
 
   #throwAway(bytes: number): void {
@@ -287,14 +330,22 @@ export class Connection implements RecordHandler, RequestConnection {
     if (request.ended) return;
     const { answer } = request;
     if (answer.overrun > 0) {
-      request.stderr.write(`FCGI_ERR_RESPONSE_OVERRUN: ${answer.overrun} bytes beyond the Content-Length were cut off\n`);
+      request.log(`FCGI_ERR_RESPONSE_OVERRUN: ${answer.overrun} bytes beyond the Content-Length were cut off\n`);
     }
-    if (!answer.headSent || answer.missing > 0) {
-      const missing = answer.headSent ? `${answer.missing} bytes before its Content-Length` : 'before its head';
-      request.destroy(fcgiError('FCGI_ERR_RESPONSE_UNDERRUN', `The answer ended ${missing}`));
+    if (answer.headTooLong) request.log('FCGI_ERR_RESPONSE_HEAD: the head is longer than a record and was not sent\n');
+    // Once the response has begun, only it can tell that the answer is complete.
+    const cutShort = request.res?.headersSent === true && !request.res.writableEnded;
+    if (!answer.headSent || answer.missing > 0 || cutShort) {
+      const missing = !answer.headSent
+        ? 'its head'
+        : cutShort
+          ? 'its end'
+          : `${answer.missing} bytes of its Content-Length`;
+      request.destroy(fcgiError('FCGI_ERR_RESPONSE_UNDERRUN', `The answer broke off before ${missing}`));
       return;
     }
     this.#end(request, FCGI_REQUEST_COMPLETE);
+    request.leaving = true;
     this.output.answered(request);
     if (!this.#reading) this.#flush();
   }
@@ -303,19 +354,25 @@ export class Connection implements RecordHandler, RequestConnection {
   #refuse(request: RequestSocket, error: unknown): void {
     if (!(error instanceof FcgiError)) throw error;
     this.server.emit('clientError', error, this.#socket);
-    if (request.answer.headSent) {
-      request.destroy(error);
+    if (request.ended) {
+      // Only who still reads the input is to know.
+      request.abortInput(error);
       return;
     }
-    request.answer.replace(error.status, STATUS_CODES[error.status]!);
-    this.#end(request, error.code === 'FCGI_ERR_UNKNOWN_ROLE' ? FCGI_UNKNOWN_ROLE : FCGI_REQUEST_COMPLETE);
+    if (!request.answer.headSent) {
+      request.replaceAnswer(error.status, STATUS_CODES[error.status]!);
+      this.#end(request, error.code === 'FCGI_ERR_UNKNOWN_ROLE' ? FCGI_UNKNOWN_ROLE : FCGI_REQUEST_COMPLETE);
+    }
     request.destroy(error);
   }
 
   onDestroyed(request: RequestSocket): void {
+    // What still comes for it is thrown away.
+    if (!request.stdinEnded) this.#forget(request);
+    if (request.ended) return;
     if (this.#live > 1 && !request.answer.headSent) {
       // What web servers answer for a worker that closes without a word; this one has other requests to answer.
-      request.answer.replace(502, STATUS_CODES[502]!);
+      request.replaceAnswer(502, STATUS_CODES[502]!);
       this.#end(request, FCGI_REQUEST_COMPLETE);
     } else {
       this.#broken = true;
@@ -336,6 +393,7 @@ export class Connection implements RecordHandler, RequestConnection {
   #release(request: RequestSocket): void {
     this.#live--;
     this.server.live--;
+    this.#lastActive = this.server.now;
     if (!request.keepConnection) this.#closing = true;
     if (request.stdinEnded) this.#forget(request);
     if (request.inputPaused) this.#regulate();
@@ -384,6 +442,10 @@ export class Connection implements RecordHandler, RequestConnection {
 
   #onDrain(): void {
     this.#lastActive = this.server.now;
+    if (this.#flooded) {
+      this.#flooded = false;
+      this.#regulate();
+    }
     for (const request of this.#requests.values()) {
       if (request.writableNeedDrain) request.drain();
     }
@@ -391,10 +453,13 @@ export class Connection implements RecordHandler, RequestConnection {
 
   /** An input whose reader has enough is held back where that holds back nothing else; elsewhere it is kept. */
   #regulate(): void {
-    let hold = false;
-    if (!this.#multiplexed) for (const request of this.#requests.values()) hold ||= !request.ended && request.inputPaused;
+    let hold = this.#flooded;
+    if (!this.#multiplexed)
+      for (const request of this.#requests.values()) hold ||= !request.ended && request.inputPaused;
+    if (hold === this.#socket.isPaused()) return;
+    this.#heldSince = this.server.now;
     if (hold) this.#socket.pause();
-    else if (this.#socket.isPaused()) this.#socket.resume();
+    else this.#socket.resume();
   }
 
   onResumed(_request: RequestSocket): void {
@@ -416,13 +481,12 @@ export class Connection implements RecordHandler, RequestConnection {
   /** Our side is closed; what the web server still sends is thrown away, as a reset could take the answer with it. */
   #halfClose(): void {
     if (this.#socket.writableEnded) return;
-    this.#lastActive = this.server.now;
     this.#socket.end();
   }
 
   /** Looks for what has taken too long. */
   sweep(): void {
-    const { headersTimeout, requestTimeout, idleTimeout, closeTimeout } = this.limits;
+    const { headersTimeout, requestTimeout } = this.limits;
     const { now } = this.server;
     for (const request of this.#requests.values()) {
       const limit = request.paramsEnded ? requestTimeout : headersTimeout;
@@ -431,11 +495,35 @@ export class Connection implements RecordHandler, RequestConnection {
         this.#schedule();
       }
     }
-    const inactive = now - this.#lastActive;
-    if (this.#socket.writableEnded) {
-      if (inactive > closeTimeout) this.#socket.destroy();
-    } else if (inactive > idleTimeout && (this.#live === 0 || this.output.length > 0)) {
-      this.#socket.destroy();
+    if (this.#socket.isPaused() && now - this.#heldSince > HOLD_MS) this.#readOn();
+    this.#closeIdle(now);
+  }
+
+  /**
+   * Behind an input held back there may be another request; or the web server may not take the answer before it has
+   * sent all of the input. From now on, what the reader does not want is kept.
+   */
+  #readOn(): void {
+    for (const request of this.#requests.values()) {
+      if (!request.ended && (request.keepConnection || request.writableNeedDrain)) this.#multiplexed = true;
+    }
+    this.#regulate();
+  }
+
+  #closeIdle(now: number): void {
+    const { idleTimeout, closeTimeout } = this.limits;
+    const socket = this.#socket;
+    const sending = this.output.length > 0;
+    // Whether the peer takes anything of what is being sent, only the socket itself can see.
+    if (sending !== this.#watched && idleTimeout < Number.POSITIVE_INFINITY) {
+      this.#watched = sending;
+      socket.setTimeout(sending ? idleTimeout : 0);
+    }
+    if (socket.writableFinished) {
+      this.#closedAt ||= now;
+      if (now - this.#closedAt > closeTimeout) socket.destroy();
+    } else if (!sending && this.#live === 0 && now - this.#lastActive > idleTimeout) {
+      socket.destroy();
     }
   }
 
@@ -443,7 +531,9 @@ export class Connection implements RecordHandler, RequestConnection {
   #fail(error: unknown): void {
     if (!(error instanceof FcgiError)) throw error;
     this.server.emit('clientError', error, this.#socket);
-    this.#socket.destroy();
+    // What was answered before still leaves.
+    this.#flush();
+    this.#socket.destroySoon();
   }
 
   /** A web server that closes has given up all requests: it knows no other way to say so. */
@@ -459,7 +549,10 @@ export class Connection implements RecordHandler, RequestConnection {
   #abandon(): void {
     this.#parser.stop();
     for (const request of this.#requests.values()) {
-      if (request.ended) continue;
+      if (request.ended) {
+        request.abortInput();
+        continue;
+      }
       request.ended = true;
       this.#release(request);
       request.destroy();
@@ -472,6 +565,6 @@ function notFromWebServer(type: number): FcgiError {
 }
 
 /** FCGI_MAX_CONNS and FCGI_MAX_REQS are numbers; without a limit, a large one. */
-function valueOf(limit: number): string {
+function variable(limit: number): string {
   return String(Math.min(limit, 0x7fffffff));
 }

@@ -46,7 +46,7 @@ function setVersion(req: IncomingMessage, protocol: string): void {
     req.httpVersion = '1.1';
     return;
   }
-  const [, major = '1', minor = '1'] = /^HTTP\/(\d)(?:\.(\d))?$/.exec(protocol) ?? [];
+  const [, major = '1', minor = '0'] = /^HTTP\/(\d)(?:\.(\d))?$/.exec(protocol) ?? ['', '1', '1'];
   req.httpVersionMajor = Number(major);
   req.httpVersionMinor = Number(minor);
   req.httpVersion = `${major}.${minor}`;

@@ -65,7 +65,8 @@ export function readHead(params: Params, maxCount: number): Head {
   // Some web servers pass it on although they have undone it: then they know the length (FIELD-NOTES: nginx).
   if (transferEncoding !== '' && head.contentLength === -1) addChunked(head, transferEncoding);
   if (head.url === '') head.url = composeUrl(params);
-  if (!KNOWN_METHODS.has(head.method)) throw fcgiError('FCGI_ERR_BAD_REQUEST', 'REQUEST_METHOD is no method known here');
+  if (!KNOWN_METHODS.has(head.method))
+    throw fcgiError('FCGI_ERR_BAD_REQUEST', 'REQUEST_METHOD is no method known here');
   if (NOT_IN_URL.test(head.url)) throw fcgiError('FCGI_ERR_BAD_REQUEST', 'REQUEST_URI has characters of no URL');
   return head;
 }

@@ -13,17 +13,26 @@ export class Inflow {
   readonly #onEnd: () => void;
   #ended = false;
 
-  /** @param onEnd Called when all has been passed on, before the reader sees its end. */
+  /** @param onEnd Called when all has been passed on: it tells the reader. */
   constructor(reader: Readable, maxBufferedBytes: number, onEnd: () => void) {
     this.#reader = reader;
     this.#backlog = new Backlog(maxBufferedBytes);
     this.#onEnd = onEnd;
   }
 
+  /** @throws FcgiError FCGI_ERR_OVERLOADED */
   push(chunk: Buffer): void {
     this.bytes += chunk.length;
-    if (this.paused) this.#backlog.push(chunk);
-    else this.paused = !this.#reader.push(chunk);
+    if (this.paused) {
+      this.#backlog.push(chunk);
+      return;
+    }
+    try {
+      this.paused = !this.#reader.push(chunk);
+    } catch (error) {
+      // A listener's: on node:http as well an uncaught exception, but not inside the parser, where other requests wait.
+      process.nextTick(rethrow, error);
+    }
   }
 
   end(): void {
@@ -52,6 +61,9 @@ export class Inflow {
   #finish(): void {
     this.#backlog.close();
     this.#onEnd();
-    this.#reader.push(null);
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

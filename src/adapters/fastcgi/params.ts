@@ -7,14 +7,15 @@ const APACHE_PREFIX = /^proxy:(?:fcgi|balancer):\/\/[^/]*/;
 export class Params extends PairsCollector {
   #object: Record<string, string> | undefined;
 
-  /** One parameter as UTF-8, `''` if there is none of that name. */
+  /** One parameter as UTF-8, `''` if there is none of that name; of several, the last. */
   get(name: string): string {
     if (this.#object !== undefined) return this.#object[name] ?? '';
     const pairs = new PairReader(this.bytes, this.start, this.end);
+    let value = '';
     while (pairs.next()) {
-      if (pairs.valueStart - pairs.nameStart === name.length && pairs.name() === name) return pairs.utf8Value();
+      if (pairs.valueStart - pairs.nameStart === name.length && pairs.name() === name) value = pairs.utf8Value();
     }
-    return '';
+    return value;
   }
 
   /** All of them, in an object without a prototype; of a name that comes twice, the last. */

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Duplex, Readable, type Writable } from 'node:stream';
+import { FcgiError } from '../../core/errors.ts';
 import { Answer } from './answer.ts';
 import type { DispatchServer } from './dispatch.ts';
 import type { Head } from './head.ts';
@@ -18,9 +19,9 @@ export interface RequestConnection {
   readonly server: DispatchServer;
   /** The request has something to send. */
   onOutput(request: RequestSocket): void;
-  /** The answer is complete. */
+  /** The answer is said to be complete. */
   onAnswered(request: RequestSocket): void;
-  /** The application gave the request up: what has left of its answer must not look whole. */
+  /** It is over. Unless it has `ended`, the application gave it up: what has left of its answer must not look whole. */
   onDestroyed(request: RequestSocket): void;
   /** The reader of the input wants more. */
   onResumed(request: RequestSocket): void;
@@ -56,6 +57,8 @@ export class RequestSocket extends UnbuiltDuplex {
   stdinEnded = false;
   /** The end of the answer is on its way to the web server, or will never come. */
   ended = false;
+  /** All of the answer is on its way: `finish` or `fail` follows. */
+  leaving = false;
   /** It waits in the connection's list of those with something to send. */
   ready = false;
 
@@ -79,6 +82,8 @@ export class RequestSocket extends UnbuiltDuplex {
   #data: { stream: Readable; inflow: Inflow } | undefined;
   #stderr: StderrStream | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The answer has left, but somebody still reads the input. */
+  #answered = false;
 
   constructor(connection: RequestConnection, id: number, role: number, keepConnection: boolean, begun: number) {
     super();
@@ -152,18 +157,29 @@ export class RequestSocket extends UnbuiltDuplex {
 
   /** FCGI_STDIN, which becomes the body. */
   get stdin(): Inflow {
-    const req = this.req!;
-    this.#stdin ??= new Inflow(req, this.connection.limits.maxBufferedBytes, () => {
-      req.complete = true;
-    });
+    this.#timer?.refresh();
+    this.#stdin ??= new Inflow(this.req!, this.connection.limits.maxBufferedBytes, () => this.#endInput());
     return this.#stdin;
   }
 
   /** All of the body has come. */
   endStdin(): void {
-    if (this.#stdin !== undefined) return this.#stdin.end();
-    this.req!.complete = true;
-    this.req!.push(null);
+    if (this.#stdin !== undefined) this.#stdin.end();
+    else this.#endInput();
+  }
+
+  /** All of the body has been passed on, or nobody wants the rest. */
+  #endInput(): void {
+    const req = this.req!;
+    if (req.complete) return;
+    req.complete = true;
+    req.push(null);
+    if (this.#answered) this.destroy();
+  }
+
+  /** No more of the body will come. */
+  abortInput(error: Error = abortError()): void {
+    if (this.req?.complete === false) this.req.destroy(error);
   }
 
   /** FCGI_DATA, the file that a Filter is to process (section 6.4). */
@@ -178,7 +194,10 @@ export class RequestSocket extends UnbuiltDuplex {
   #openData(): { stream: Readable; inflow: Inflow } {
     if (this.#data === undefined) {
       const stream = new Readable({ read: () => this.resume() });
-      this.#data = { stream, inflow: new Inflow(stream, this.connection.limits.maxBufferedBytes, () => {}) };
+      this.#data = {
+        stream,
+        inflow: new Inflow(stream, this.connection.limits.maxBufferedBytes, () => stream.push(null)),
+      };
     }
     return this.#data;
   }
@@ -196,12 +215,20 @@ export class RequestSocket extends UnbuiltDuplex {
     return this;
   }
 
+  /** What comes in is the request's; here there is nothing to read. */
+  _read(): void {}
+
   // ---- The answer ------------------------------------------------------------------------------
 
   /** To the web server's error log. */
   get stderr(): Writable {
     this.#stderr ??= new StderrStream(this, this.connection.limits.maxStderrBytes);
     return this.#stderr;
+  }
+
+  /** A line of this door's own in the web server's error log. */
+  log(line: string): void {
+    (this.stderr as StderrStream).add(line);
   }
 
   get bytesWritten(): number {
@@ -235,6 +262,7 @@ export class RequestSocket extends UnbuiltDuplex {
   write(data: unknown, encoding?: unknown, callback?: unknown): boolean {
     const done = (typeof encoding === 'function' ? encoding : callback) as WriteCallback | null | undefined;
     const { connection, answer } = this;
+    this.#timer?.refresh();
     if (this.ended) {
       if (done) process.nextTick(done, new Error('write after end'));
       return false;
@@ -291,21 +319,40 @@ export class RequestSocket extends UnbuiltDuplex {
     this.emit('drain');
   }
 
-  /** The answer has left: what node:http does when a response has finished and its connection closes. */
+  /** Puts an answer of the server's own in the place of whatever waits. */
+  replaceAnswer(status: number, statusText: string): void {
+    this.answer.replace(status, statusText, this.head?.method !== 'HEAD');
+  }
+
+  /**
+   * The answer has left: what node:http does when a response has finished and its connection closes. Who reads the
+   * input gets the rest of it all the same.
+   */
   finish(): void {
-    if (this.destroyed) return;
+    this.leaving = false;
     const { req, res } = this;
     if (res !== undefined && this._httpMessage === res) {
       this._httpMessage = null;
       (res as { socket: unknown }).socket = null;
     }
-    if (req !== undefined) dismiss(req as RequestInternals);
     this.emit('finish');
-    this.destroy();
+    if (req === undefined || req.destroyed) {
+      this.destroy();
+    } else if (!isRead(req as RequestInternals)) {
+      (req as RequestInternals)._dump();
+      this.#endInput();
+      this.destroy();
+    } else if (req.complete) {
+      this.destroy();
+    } else {
+      this.#answered = true;
+      if (res !== undefined) process.nextTick(closeResponse, res);
+    }
   }
 
   /** The answer was complete, but has not left. */
   fail(): void {
+    this.leaving = false;
     // Node then emits no 'finish'.
     this._hadError = true;
     this.destroy();
@@ -314,12 +361,13 @@ export class RequestSocket extends UnbuiltDuplex {
   // ---- The end ---------------------------------------------------------------------------------
 
   destroy(error?: Error | null): this {
-    if (this.destroyed) return this;
+    // The application may be done with an answer that is on its way.
+    if (this.destroyed || this.leaving) return this;
     this.destroyed = true;
     this.readable = false;
     this.writable = false;
     this.errored = error ?? null;
-    if (!this.ended) this.connection.onDestroyed(this);
+    this.connection.onDestroyed(this);
     this.answer.clear();
     clearTimeout(this.#timer);
     this.#stdin?.close();
@@ -337,8 +385,9 @@ export class RequestSocket extends UnbuiltDuplex {
       // On node:http the server itself listens, so that nobody needs to.
       if (this.listenerCount('error') > 0) this.emit('error', errored);
     }
-    if (this._httpMessage !== null) {
-      req?.destroy(errored ?? abortError());
+    if (this._httpMessage !== null || req?.complete === false) {
+      // The application's own error is for the socket and the response, as on node:http.
+      req?.destroy(errored instanceof FcgiError ? errored : abortError());
       this._httpMessage = null;
     }
     this.#data?.stream.destroy();
@@ -452,9 +501,9 @@ function closeResponse(res: ResponseInternals): void {
   res.emit('close');
 }
 
-/** Nobody will read the rest of the body. */
-function dismiss(req: RequestInternals): void {
-  if (!req._consuming && !req._readableState.resumeScheduled) req._dump();
+/** Whether somebody has begun to read the body. */
+function isRead(req: RequestInternals): boolean {
+  return req._consuming || req._readableState.resumeScheduled;
 }
 
 /** With this, node:http tells a request that its client has gone. */

@@ -6,7 +6,8 @@ const NOT_PASSED_ON = /\r\n(?:status|connection|keep-alive|proxy-connection|tran
 
 /** An HTTP response's head as CGI has it (RFC 3875, section 6.3.3), always with a `Status`. */
 export function cgiHead(head: string): string {
-  if (isInterim(head)) return `Status: 500 Internal Server Error${head.slice(head.indexOf('\r\n')).replace(NOT_PASSED_ON, '')}`;
+  if (isInterim(head))
+    return `Status: 500 Internal Server Error${head.slice(head.indexOf('\r\n')).replace(NOT_PASSED_ON, '')}`;
   return `Status: ${head.slice(9).replace(NOT_PASSED_ON, '')}`;
 }
 

@@ -13,9 +13,13 @@ export interface ServerOptions extends Partial<Limits> {
   /** IP addresses and CIDR blocks that may connect over TCP. Default: those of FCGI_WEB_SERVER_ADDRS, else all. */
   allowedPeers?: readonly string[];
   /** The class of requests. Default: `Request`. */
-  IncomingMessage?: typeof IncomingMessage;
+  IncomingMessage?: new (
+    socket: never,
+  ) => IncomingMessage;
   /** The class of responses. Default: `Response`. */
-  ServerResponse?: typeof ServerResponse;
+  ServerResponse?: new (
+    req: never,
+  ) => ServerResponse;
 }
 
 /**
@@ -40,8 +44,8 @@ export class FcgiServer extends net.Server implements ConnectionServer {
     super({ noDelay: true });
     this.limits = limitsFrom(options);
     this.maxConnections = this.limits.maxConnections;
-    this.IncomingMessage = (options.IncomingMessage ?? Request) as ConnectionServer['IncomingMessage'];
-    this.ServerResponse = (options.ServerResponse ?? Response) as ConnectionServer['ServerResponse'];
+    this.IncomingMessage = options.IncomingMessage ?? Request;
+    this.ServerResponse = options.ServerResponse ?? Response;
     this.#peers = new PeerFilter(options.allowedPeers);
     this.on('connection', (socket) => this.#accept(socket));
     this.on('listening', () => this.#startClock());
@@ -62,8 +66,8 @@ export class FcgiServer extends net.Server implements ConnectionServer {
   override listen(...args: unknown[]): this {
     const [address = 0, more] = args as [AddressLike | net.ListenOptions | (() => void), unknown];
     if (typeof address === 'object') {
-      const host = 'port' in address ? { host: '127.0.0.1' } : {};
-      return super.listen({ ...host, ...address }, args.at(-1) as () => void);
+      const options = 'port' in address ? { host: '127.0.0.1', ...address } : address;
+      return super.listen(options, args.at(-1) as () => void);
     }
     const callback = args.at(-1);
     if (typeof callback === 'function') this.once('listening', callback as () => void);
@@ -77,7 +81,8 @@ export class FcgiServer extends net.Server implements ConnectionServer {
     try {
       await listen(this, parseAddress(address), { mode });
     } catch (error) {
-      this.emit('error', error);
+      // Later, as Node does: who listens for it may come behind the call.
+      process.nextTick(() => this.emit('error', error));
     }
   }
 
@@ -110,6 +115,7 @@ export class FcgiServer extends net.Server implements ConnectionServer {
 
   /** One clock for the timeouts of all requests, since a timer for each costs more than the request. */
   #startClock(): void {
+    this.now = performance.now();
     const { headersTimeout, requestTimeout, idleTimeout, closeTimeout } = this.limits;
     const shortest = Math.min(headersTimeout, requestTimeout, idleTimeout, closeTimeout);
     this.#clock = setInterval(

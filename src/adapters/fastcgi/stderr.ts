@@ -4,7 +4,7 @@ import type { RequestSocket } from './request-socket.ts';
 
 /** A web server's log line: control characters could forge lines or drive a terminal. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
-const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/g;
+const CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 
 /** nginx and others log a record as one line of limited length. */
 const RECORD_BYTES = 8 * 1024;
@@ -15,32 +15,38 @@ const RECORD_BYTES = 8 * 1024;
  */
 export class StderrStream extends Writable {
   readonly #request: RequestSocket;
+  /** Bytes that may still come. */
   #left: number;
-  #waiting = '';
+  #waiting: Buffer[] = [];
 
   constructor(request: RequestSocket, maxBytes: number) {
-    super({ decodeStrings: false });
+    super();
     this.#request = request;
     this.#left = maxBytes;
   }
 
-  override _write(chunk: Buffer | string, _encoding: BufferEncoding, callback: () => void): void {
-    const text = chunk.toString().replace(CONTROL, '?');
-    if (this.#request.ended) {
-      process.stderr.write(text);
-    } else {
-      this.#waiting += text;
-      this.#request.connection.onOutput(this.#request);
-    }
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    this.add(chunk.toString());
     callback();
+  }
+
+  add(text: string): void {
+    const clean = text.replace(CONTROL, '?');
+    if (this.#request.ended) {
+      process.stderr.write(clean);
+      return;
+    }
+    const bytes = Buffer.from(clean).subarray(0, this.#left);
+    this.#left -= bytes.length;
+    if (bytes.length > 0) this.#waiting.push(bytes);
+    this.#request.connection.onOutput(this.#request);
   }
 
   /** Hands over what waits. Called with the answer's head behind it, or with the end of the request before it. */
   flush(): void {
-    if (this.#waiting === '') return;
-    const bytes = Buffer.from(this.#waiting).subarray(0, this.#left);
-    this.#waiting = '';
-    this.#left -= bytes.length;
+    if (this.#waiting.length === 0) return;
+    const bytes = Buffer.concat(this.#waiting);
+    this.#waiting = [];
     for (let at = 0; at < bytes.length; at += RECORD_BYTES) {
       const piece = bytes.subarray(at, at + RECORD_BYTES);
       this.#request.connection.output.stream(FCGI_STDERR, this.#request.id, [piece], piece.length);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { vi } from 'vitest';
 import {
   FCGI_DATA,
   FCGI_END_REQUEST,
@@ -94,12 +95,15 @@ export class Client {
   /** A record of a version that there is not came: how an answer that breaks off is told. */
   broken = false;
   readonly closed: Promise<unknown>;
+  /** The server's end of the connection has closed. */
+  readonly left: Promise<unknown>;
 
   #rest: Buffer = Buffer.alloc(0);
   #waiting = new Set<() => void>();
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, left: Promise<unknown>) {
     this.socket = socket;
+    this.left = left;
     this.closed = new Promise((resolve) => socket.once('close', resolve));
     socket.on('error', () => {});
     socket.on('data', (chunk) => this.#read(chunk));
@@ -249,17 +253,24 @@ export class Door {
   readonly #servers: FcgiServer[] = [];
   readonly #clients: Client[] = [];
 
-  /** Listens on a free port. */
-  async open(listener: RequestListener, options: ServerOptions = {}): Promise<FcgiServer> {
+  /** Listens on a free port, or at the path of a unix socket. */
+  async open(listener: RequestListener, options: ServerOptions = {}, at: number | string = 0): Promise<FcgiServer> {
     const server = createServer(options, listener);
     this.#servers.push(server);
-    server.listen(0);
+    server.listen(at);
     await once(server, 'listening');
     return server;
   }
 
   async connect(server: FcgiServer): Promise<Client> {
-    const client = new Client(connect((server.address() as AddressInfo).port, '127.0.0.1'));
+    const left = new Promise((resolve) => {
+      server.once('connection', (socket) => socket.once('close', resolve));
+    });
+    const address = server.address() as AddressInfo | string;
+    const client = new Client(
+      typeof address === 'string' ? connect(address) : connect(address.port, '127.0.0.1'),
+      left,
+    );
     this.#clients.push(client);
     await once(client.socket, 'connect');
     return client;
@@ -280,4 +291,39 @@ export class Door {
       await once(server, 'close');
     }
   }
+}
+
+/** Resolves when the assertion holds, of what no event tells. */
+export function eventually(assertion: () => void | Promise<void>): Promise<void> {
+  return vi.waitFor(assertion, { timeout: 20_000, interval: 5 });
+}
+
+/** The codes that the server tells, for its log, of what it refuses. */
+export function codesOf(server: FcgiServer): string[] {
+  const codes: string[] = [];
+  server.on('clientError', (error) => codes.push(error.code));
+  return codes;
+}
+
+export interface Pair {
+  req: IncomingMessage;
+  res: ServerResponse;
+}
+
+/** A listener that answers nothing, and the requests that came to it, by their url. */
+export function held(): { listener: RequestListener; of(url: string): Promise<Pair> } {
+  const pairs = new Map<string, Pair>();
+  const waiting = new Map<string, (pair: Pair) => void>();
+  return {
+    listener(req, res) {
+      pairs.set(req.url!, { req, res });
+      waiting.get(req.url!)?.({ req, res });
+    },
+    of: (url) =>
+      new Promise((resolve) => {
+        const pair = pairs.get(url);
+        if (pair) resolve(pair);
+        else waiting.set(url, resolve);
+      }),
+  };
 }
