@@ -54,7 +54,7 @@ async function listenUnix(server: Server, { path }: UnixAddress, mode: number): 
     bind(server, path, mode);
     await once(server, 'listening');
     // For what the mask in bind cannot do: in a worker thread, and in cluster, where the primary process binds.
-    chmodSync(path, mode);
+    if (server.listening) chmodSync(path, mode);
   } catch (error) {
     throw failed({ path }, error);
   }

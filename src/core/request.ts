@@ -239,17 +239,20 @@ export class Request<Params = Record<string, string | string[]>> extends http.In
 
 /** HOT: whether an answer may be 304. Looks at the names as they came first: few requests have any condition. */
 export function isFresh(req: http.IncomingMessage, res: http.ServerResponse): boolean {
-  const { method, rawHeaders } = req;
+  const { method } = req;
   if (method !== 'GET' && method !== 'HEAD' && method !== 'QUERY') return false;
   const status = res.statusCode;
   if (status !== 304 && (status < 200 || status > 299)) return false;
+  if (!isConditional(req)) return false;
+  const etag = res.getHeader('ETag') as string | undefined;
+  return fresh(req.headers, { etag, 'last-modified': res.getHeader('Last-Modified') });
+}
+
+/** HOT: whether there is an `If-…` header. To ask `headers` would make Node build it. */
+export function isConditional({ rawHeaders }: http.IncomingMessage): boolean {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i];
-    // `If-…`
-    if (name.charCodeAt(2) === 0x2d && (name.charCodeAt(0) | 0x20) === 0x69) {
-      const etag = res.getHeader('ETag') as string | undefined;
-      return fresh(req.headers, { etag, 'last-modified': res.getHeader('Last-Modified') });
-    }
+    if (name.charCodeAt(2) === 0x2d && (name.charCodeAt(0) | 0x20) === 0x69) return true;
   }
   return false;
 }

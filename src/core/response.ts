@@ -9,7 +9,7 @@ import vary from 'vary';
 import type { Application } from './app.ts';
 import { cgiSocket } from './env.ts';
 import type { Request } from './request.ts';
-import { sendFetched, sendStream, sendWhole, toReadable } from './send.ts';
+import { SENT, sendFetched, sendStream, sendWhole, toReadable } from './send.ts';
 import { type Settings, settingsOf } from './settings.ts';
 
 /** What a header can be set to; anything but an array is made a string. */
@@ -26,10 +26,32 @@ export class Response extends http.ServerResponse<Request> {
   /** For whatever the handlers of this request have to tell each other, and the view. */
   declare locals: Record<string, unknown>;
 
-  constructor(...args: ConstructorParameters<typeof http.ServerResponse<Request>>) {
-    super(...args);
+  /** What `send` gave to `writeHead`, names and values in turn. */
+  declare [SENT]?: readonly (string | number)[];
+
+  constructor(req: Request, options?: object) {
+    // @ts-expect-error
+    super(req, options);
     // For listeners without an app, which would set it: `req.signal` and `req.fresh` ask the response.
-    args[0].res = this;
+    req.res = this;
+  }
+
+  // Of headers that are given to `writeHead` alone Node knows nothing afterwards, when a logger asks for them.
+
+  override getHeader(name: string): number | string | string[] | undefined {
+    return super.getHeader(name) ?? sentHeaders(this)[name.toLowerCase()];
+  }
+
+  override hasHeader(name: string): boolean {
+    return super.hasHeader(name) || (this[SENT] !== undefined && name.toLowerCase() in sentHeaders(this));
+  }
+
+  override getHeaders(): http.OutgoingHttpHeaders {
+    return this[SENT] === undefined ? super.getHeaders() : { ...super.getHeaders(), ...sentHeaders(this) };
+  }
+
+  override getHeaderNames(): string[] {
+    return this[SENT] === undefined ? super.getHeaderNames() : Object.keys(this.getHeaders());
   }
 
   /** To the web server's error log on FastCGI (FCGI_STDERR), to the process's own stderr on HTTP. */
@@ -152,9 +174,12 @@ export class Response extends http.ServerResponse<Request> {
    */
   json(value: unknown): this {
     const body = stringify(value, settingsOf(this));
-    if (!this.hasHeader('content-type')) this.setHeader('content-type', JSON_TYPE);
-    else if (body !== undefined) sayUtf8(this);
-    sendWhole(this, body);
+    if (this.hasHeader('content-type')) {
+      if (body !== undefined) sayUtf8(this);
+      sendWhole(this, body);
+    } else {
+      sendWhole(this, body, JSON_TYPE);
+    }
     return this;
   }
 
@@ -170,15 +195,27 @@ export class Response extends http.ServerResponse<Request> {
    */
   send(body?: unknown): this {
     if (typeof body === 'string') {
-      if (this.hasHeader('content-type')) sayUtf8(this);
-      else this.setHeader('content-type', HTML);
-      sendWhole(this, body);
+      if (this.hasHeader('content-type')) {
+        sayUtf8(this);
+        sendWhole(this, body);
+      } else {
+        sendWhole(this, body, HTML);
+      }
     } else if (body === undefined) sendWhole(this, undefined);
     else if (body === null) sendWhole(this, '');
     else if (typeof body === 'object') sendObject(this, body);
     else this.json(body);
     return this;
   }
+}
+
+function sentHeaders(res: Response): http.OutgoingHttpHeaders {
+  const sent = res[SENT];
+  const headers: http.OutgoingHttpHeaders = Object.create(null);
+  if (sent !== undefined) {
+    for (let i = 0; i < sent.length; i += 2) headers[String(sent[i]).toLowerCase()] = sent[i + 1];
+  }
+  return headers;
 }
 
 function sendObject(res: Response, body: object): void {

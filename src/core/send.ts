@@ -1,30 +1,61 @@
+import { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { fcgiError } from './errors.ts';
-import { isFresh } from './request.ts';
+import { isConditional, isFresh } from './request.ts';
 import type { Response } from './response.ts';
 import { type ETagFunction, settingsOf, weakETag } from './settings.ts';
+
+/** On a response: the headers that `sendWhole` gave to `writeHead`, names and values in turn. */
+export const SENT: unique symbol = Symbol('sent');
 
 /**
  * HOT: answers with a whole body, with its length and entity tag; 304 if the client has it already.
  *
- * Every header is set where middleware can see it. Node lower-cases each name for its table: one that is in lower case
- * already spares a string and a search for it, a seventh of all that `send` takes.
+ * Node's table of headers costs as much as all else that `send` does. Where no middleware waits to see them in it, the
+ * headers are given to `writeHead` alone.
+ *
+ * @param type The Content-Type, if none is set.
  */
-export function sendWhole(res: Response, body: string | Buffer | undefined): void {
+export function sendWhole(res: Response, body: string | Buffer | undefined, type?: string): void {
+  const headers: (string | number)[] = type === undefined ? [] : ['Content-Type', type];
   if (body !== undefined) {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    if (!res.hasHeader('transfer-encoding')) res.setHeader('content-length', length);
+    if (!res.hasHeader('transfer-encoding')) headers.push('Content-Length', length);
     const etagOf = settingsOf(res)['etag fn'] as ETagFunction | undefined;
     if (etagOf !== undefined && !res.hasHeader('etag')) {
       const etag =
         etagOf === weakETag ? weakETag(body, length) : etagOf(typeof body === 'string' ? Buffer.from(body) : body);
-      if (etag) res.setHeader('etag', etag);
+      if (etag) headers.push('ETag', etag);
     }
   }
+  if (body !== undefined && isUnseen(res)) {
+    res[SENT] = headers;
+    // Node's types have no array that holds numbers, too.
+    res.writeHead(res.statusCode, headers as string[]);
+    res.end(body, 'utf8');
+    return;
+  }
+  for (let i = 0; i < headers.length; i += 2) res.setHeader(headers[i] as string, headers[i + 1]!);
   if (isBodyless(res)) res.end();
   // A string, not its bytes: Node puts head and body into one write then.
   else res.end(body, 'utf8');
+}
+
+const node = ServerResponse.prototype;
+
+/** Whether the answer is a plain 200, and nobody has put himself between to change it, as compression and sessions do. */
+function isUnseen(res: Response): boolean {
+  const { req } = res;
+  return (
+    res.statusCode === 200 &&
+    res.end === node.end &&
+    res.writeHead === node.writeHead &&
+    res.setHeader === node.setHeader &&
+    res.write === node.write &&
+    req.method !== 'HEAD' &&
+    !isConditional(req)
+  );
 }
 
 /**

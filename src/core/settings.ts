@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import querystring from 'node:querystring';
 import proxyAddr from 'proxy-addr';
 import { fcgiError } from './errors.ts';
@@ -48,12 +47,44 @@ function trustNobody(): boolean {
   return false;
 }
 
+/** HOT: a weak entity tag (RFC 9110, section 8.8.3): the length, and 64 bits of a hash. */
+export function weakETag(body: string | Uint8Array, length = Buffer.byteLength(body)): string {
+  return `W/"${length.toString(16)}-${digest(body)}"`;
+}
+
 /**
- * HOT: what the package `etag` makes, byte for byte. That one hashes through a stream object, of a Buffer: 0.8 µs for
- * 'Hello World', 1.9 µs for 1 kB; hashing a string in one call takes 0.3 and 0.9 µs.
+ * Two lanes of FNV-1a with different multipliers, each mixed at the end as MurmurHash3 does. A tag keeps no secret, and a
+ * cryptographic hash, as Express takes it, costs 1 µs for a short body: more than all of the routing before it.
  */
-export function weakETag(body: string | Buffer, length = Buffer.byteLength(body)): string {
-  return `W/"${length.toString(16)}-${hash('sha1', body, 'base64').slice(0, 27)}"`;
+function digest(body: string | Uint8Array): string {
+  let a = 0x811c9dc5;
+  let b = 0x9747b28c;
+  for (let i = 0; i < body.length; i++) {
+    const unit = typeof body === 'string' ? body.charCodeAt(i) : body[i]!;
+    a = Math.imul(a ^ unit, 0x01000193);
+    b = Math.imul(b ^ unit, 0x5bd1e995);
+    b ^= b >>> 15;
+  }
+  return base64(mix(a)) + base64(mix(b ^ a));
+}
+
+function mix(hash: number): number {
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
+
+const BASE64 = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
+
+function base64(bits: number): string {
+  return String.fromCharCode(
+    BASE64[bits >>> 26]!,
+    BASE64[(bits >>> 20) & 63]!,
+    BASE64[(bits >>> 14) & 63]!,
+    BASE64[(bits >>> 8) & 63]!,
+    BASE64[(bits >>> 2) & 63]!,
+    BASE64[bits & 3]!,
+  );
 }
 
 function strongETag(body: string | Buffer): string {

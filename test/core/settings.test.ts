@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { applySetting, createSettings, settingsOf } from '../../src/core/settings.ts';
+import { applySetting, createSettings, settingsOf, weakETag } from '../../src/core/settings.ts';
 
 describe('createSettings', () => {
   it('has the defaults of Express 5', () => {
@@ -54,5 +54,20 @@ describe('settingsOf', () => {
     const settings = createSettings();
     expect(settingsOf({ app: { settings } })).toBe(settings);
     expect(settingsOf({})).toEqual(createSettings());
+  });
+});
+
+describe('the weak entity tag', () => {
+  it('differs wherever bodies do: 200,000 short ones, and a long one with one character changed', () => {
+    const tags = new Set(Array.from({ length: 200_000 }, (_, i) => weakETag(`<p>${i}</p>`)));
+    expect(tags.size).toBe(200_000);
+    const long = 'x'.repeat(10_000);
+    const changed = Array.from(long, (_, i) => weakETag(`${long.slice(0, i)}y${long.slice(i + 1)}`));
+    expect(new Set([...changed, weakETag(long)]).size).toBe(10_001);
+  });
+
+  it('is made of characters that an entity tag may have (RFC 9110, section 8.8.3), and of the length', () => {
+    for (let i = 0; i < 1000; i++)
+      expect(weakETag(Buffer.alloc(i, i))).toMatch(new RegExp(`^W/"${i.toString(16)}-[\\w-]{12}"$`));
   });
 });

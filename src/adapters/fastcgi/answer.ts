@@ -1,5 +1,5 @@
 import { FCGI_STDOUT } from './constants.ts';
-import type { Output, Part } from './output.ts';
+import type { Output, Part, WriteCallback } from './output.ts';
 import { readRawHead } from './response-head.ts';
 
 /** The most bytes of a head: it must lie in one STDOUT record. */
@@ -23,6 +23,7 @@ export class Answer {
   overrun = 0;
 
   #parts: Part[] = [];
+  #callbacks: WriteCallback[] = [];
   /** Characters of the response's own head, which begins what is written next. */
   #headLength = 0;
   /** Bytes of the body still to come, if that is known. */
@@ -102,13 +103,27 @@ export class Answer {
     this.#add(hasBody ? head + body : head, null, head.length);
   }
 
-  flushTo(output: Output, id: number): void {
-    if (this.length === 0) return;
-    output.stream(FCGI_STDOUT, id, this.#parts, this.length);
-    this.clear();
+  /** Calls back when all that was written so far has reached the system. */
+  onWritten(callback: WriteCallback): void {
+    this.#callbacks.push(callback);
   }
 
+  flushTo(output: Output, id: number): void {
+    if (this.length > 0) output.stream(FCGI_STDOUT, id, this.#parts, this.length);
+    for (const callback of this.#callbacks) output.onWritten(callback);
+    this.#callbacks = [];
+    this.#parts = [];
+    this.length = 0;
+  }
+
+  /** What has not been handed over never will be. */
   clear(): void {
+    const callbacks = this.#callbacks;
+    if (callbacks.length > 0) {
+      this.#callbacks = [];
+      const error = new Error('The request was given up before this was written');
+      for (const callback of callbacks) process.nextTick(callback, error);
+    }
     this.#parts = [];
     this.length = 0;
   }

@@ -32,6 +32,8 @@ export function readHead(params: Params, maxCount: number): Head {
   const head = new Head();
   const { bytes } = params;
   const pairs = new PairReader(bytes, params.start, params.end, maxCount);
+  let contentType = '';
+  let contentLength = '';
   let transferEncoding = '';
   while (pairs.next()) {
     const name = pairs.nameStart;
@@ -42,12 +44,12 @@ export function readHead(params: Params, maxCount: number): Head {
         else if (bytes[name] === H) addHeader(head, pairs);
         break;
       case 12:
-        if (bytes[name] === C && pairs.name() === 'CONTENT_TYPE') addContentType(head, pairs.value());
+        if (bytes[name] === C && pairs.name() === 'CONTENT_TYPE') contentType = pairs.value();
         else if (bytes[name] === H) addHeader(head, pairs);
         break;
       case 14:
         if (bytes[name] === R && pairs.name() === 'REQUEST_METHOD') head.method = pairs.value();
-        else if (bytes[name] === C && pairs.name() === 'CONTENT_LENGTH') addContentLength(head, pairs.value());
+        else if (bytes[name] === C && pairs.name() === 'CONTENT_LENGTH') contentLength = pairs.value();
         else if (bytes[name] === H) addHeader(head, pairs);
         break;
       case 15:
@@ -62,6 +64,9 @@ export function readHead(params: Params, maxCount: number): Head {
         if (bytes[name] === H) addHeader(head, pairs);
     }
   }
+  // nginx sends these empty, Caddy a length of -1, where there is none.
+  if (contentType !== '') head.rawHeaders.push('Content-Type', contentType);
+  if (contentLength !== '') addContentLength(head, contentLength);
   // Some web servers pass it on although they have undone it: then they know the length (FIELD-NOTES: nginx).
   if (transferEncoding !== '' && head.contentLength === -1) addChunked(head, transferEncoding);
   if (head.url === '') head.url = composeUrl(params);
@@ -83,13 +88,8 @@ export function addChunked(head: Head, transferEncoding = 'chunked'): void {
   head.rawHeaders.push('Transfer-Encoding', transferEncoding);
 }
 
-function addContentType(head: Head, value: string): void {
-  if (value !== '') head.rawHeaders.push('Content-Type', value);
-}
-
-/** nginx sends it empty, Caddy as -1, where there is none. */
 function addContentLength(head: Head, value: string): void {
-  if (value === '' || !/^\d+$/.test(value)) return;
+  if (!/^\d+$/.test(value)) return;
   head.contentLength = Number(value);
   if (!Number.isSafeInteger(head.contentLength)) throw fcgiError('FCGI_ERR_BAD_REQUEST', 'CONTENT_LENGTH is no length');
   head.rawHeaders.push('Content-Length', value);

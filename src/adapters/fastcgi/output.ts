@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { FCGI_END_REQUEST, FCGI_MAX_LENGTH, FCGI_STDOUT } from './constants.ts';
+import { FCGI_END_REQUEST, FCGI_MAX_LENGTH, FCGI_REQUEST_COMPLETE, FCGI_STDOUT } from './constants.ts';
 import { encodeStream } from './records.ts';
 
 /** Text whose characters are bytes (latin1), or bytes. */
@@ -50,8 +50,8 @@ export class Output {
 
   /** The end of STDOUT and of the request (sections 5.3 and 5.5). */
   endRequest(id: number, protocolStatus: number): void {
-    const status = String.fromCharCode(protocolStatus);
-    this.#add(`${recordHeader(FCGI_STDOUT, id, 0)}${recordHeader(FCGI_END_REQUEST, id, 8)}\0\0\0\0${status}\0\0\0`, 24);
+    const usual = id === 1 && protocolStatus === FCGI_REQUEST_COMPLETE;
+    this.#add(usual ? USUAL_END : endRecords(id, protocolStatus), 24);
   }
 
   record(bytes: Uint8Array): void {
@@ -59,7 +59,7 @@ export class Output {
   }
 
   /** Calls back when all that was added so far has reached the system, or with the error that kept it from it. */
-  then(callback: WriteCallback): void {
+  onWritten(callback: WriteCallback): void {
     this.#callbacks.push(callback);
   }
 
@@ -117,11 +117,24 @@ export class Output {
 }
 
 function settle(callbacks: WriteCallback[], answers: Answered[], error: Error | null | undefined): void {
-  if (error) for (const answered of answers) answered.fail();
-  for (const callback of callbacks) callback(error ?? null);
-  if (!error) for (const answered of answers) answered.finish();
+  if (error) for (const answered of answers.splice(0)) answered.fail();
+  try {
+    while (callbacks.length > 0) callbacks.shift()!(error ?? null);
+    while (answers.length > 0) answers.shift()!.finish();
+  } finally {
+    // Where one of the application's has thrown, the others still are to hear.
+    if (callbacks.length > 0 || answers.length > 0) process.nextTick(settle, callbacks, answers, error);
+  }
+}
+
+function endRecords(id: number, protocolStatus: number): string {
+  const end = recordHeader(FCGI_STDOUT, id, 0) + recordHeader(FCGI_END_REQUEST, id, 8);
+  return `${end}\0\0\0\0${String.fromCharCode(protocolStatus)}\0\0\0`;
 }
 
 function recordHeader(type: number, id: number, length: number): string {
   return String.fromCharCode(1, type, id >>> 8, id & 255, length >>> 8, length & 255, 0, 0);
 }
+
+/** Nearly every answer of nearly every web server ends so. */
+const USUAL_END = endRecords(1, FCGI_REQUEST_COMPLETE);

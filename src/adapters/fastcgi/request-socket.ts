@@ -173,6 +173,8 @@ export class RequestSocket extends UnbuiltDuplex {
     const req = this.req!;
     if (req.complete) return;
     req.complete = true;
+    // Then `finish` closes it.
+    if (this.leaving && this.#stdin === undefined && isUnheard(req as RequestInternals)) return;
     req.push(null);
     if (this.#answered) this.destroy();
   }
@@ -270,7 +272,7 @@ export class RequestSocket extends UnbuiltDuplex {
     if ((data as Part).length > 0) {
       answer.write(data as Part, typeof encoding === 'string' ? (encoding as BufferEncoding) : null);
     }
-    if (done) connection.output.then(done);
+    if (done) answer.onWritten(done);
     if (this.writableCorked === 0) connection.onOutput(this);
     if (answer.length + connection.output.length < connection.highWaterMark) return true;
     this.writableNeedDrain = true;
@@ -278,9 +280,11 @@ export class RequestSocket extends UnbuiltDuplex {
   }
 
   end(data?: unknown, encoding?: unknown, callback?: unknown): this {
-    const done = [data, encoding, callback].find((argument) => typeof argument === 'function');
-    if (data !== undefined && data !== null && data !== done) this.write(data, encoding);
-    if (done) this.once('finish', done as () => void);
+    if (data !== undefined) {
+      const done = [data, encoding, callback].find((argument) => typeof argument === 'function');
+      if (data !== null && data !== done) this.write(data, encoding);
+      if (done) this.once('finish', done as () => void);
+    }
     this.connection.onAnswered(this);
     return this;
   }
@@ -339,9 +343,14 @@ export class RequestSocket extends UnbuiltDuplex {
     if (req === undefined || req.destroyed) {
       this.destroy();
     } else if (!isRead(req as RequestInternals)) {
-      (req as RequestInternals)._dump();
-      this.#endInput();
-      this.destroy();
+      if (isUnheard(req as RequestInternals)) {
+        closeUnheard(req as RequestInternals);
+      } else {
+        (req as RequestInternals)._dump();
+        this.#endInput();
+      }
+      this.#release();
+      this._close();
     } else if (req.complete) {
       this.destroy();
     } else {
@@ -363,17 +372,21 @@ export class RequestSocket extends UnbuiltDuplex {
   destroy(error?: Error | null): this {
     // The application may be done with an answer that is on its way.
     if (this.destroyed || this.leaving) return this;
+    this.errored = error ?? null;
+    this.#release();
+    process.nextTick(close, this);
+    return this;
+  }
+
+  #release(): void {
     this.destroyed = true;
     this.readable = false;
     this.writable = false;
-    this.errored = error ?? null;
     this.connection.onDestroyed(this);
     this.answer.clear();
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#stdin?.close();
     this.#data?.inflow.close();
-    process.nextTick(close, this);
-    return this;
   }
 
   /** In node:http's order: the request hears of it first, then the response. */
@@ -486,7 +499,9 @@ interface ResponseInternals extends ServerResponse {
 
 interface RequestInternals extends IncomingMessage {
   _consuming: boolean;
-  _readableState: { resumeScheduled: boolean };
+  _eventsCount: number;
+  _dumped: boolean;
+  _readableState: Record<'resumeScheduled' | 'ended' | 'endEmitted' | 'destroyed' | 'closed' | 'closeEmitted', boolean>;
   _dump(): void;
 }
 
@@ -499,6 +514,23 @@ function closeResponse(res: ResponseInternals): void {
   res.destroyed = true;
   res._closed = true;
   res.emit('close');
+}
+
+/** Whether nobody can tell how it ends, other than by looking at it afterwards. */
+function isUnheard(req: RequestInternals): boolean {
+  return req._eventsCount === 0 && !isRead(req) && req.readableLength === 0;
+}
+
+/** What `_dump` makes of a request in four ticks, and with the events that nobody hears. */
+function closeUnheard(req: RequestInternals): void {
+  const state = req._readableState;
+  req._dumped = true;
+  req.complete = true;
+  state.ended = true;
+  state.endEmitted = true;
+  state.destroyed = true;
+  state.closed = true;
+  state.closeEmitted = true;
 }
 
 /** Whether somebody has begun to read the body. */

@@ -4,11 +4,9 @@ import type { RequestSocket } from './request-socket.ts';
 /** What describes the connection to a client, which is the web server's, and `Status`, which this door writes. */
 const NOT_PASSED_ON = /\r\n(?:status|connection|keep-alive|proxy-connection|transfer-encoding|trailer):[^\r\n]*/gi;
 
-/** An HTTP response's head as CGI has it (RFC 3875, section 6.3.3), always with a `Status`. */
-export function cgiHead(head: string): string {
-  if (isInterim(head))
-    return `Status: 500 Internal Server Error${head.slice(head.indexOf('\r\n')).replace(NOT_PASSED_ON, '')}`;
-  return `Status: ${head.slice(9).replace(NOT_PASSED_ON, '')}`;
+/** The first line of an HTTP response as CGI has it (RFC 3875, section 6.3.3). */
+function statusLine(line: string): string {
+  return isInterim(line) ? 'Status: 500 Internal Server Error\r\n' : `Status: ${line.slice(9)}`;
 }
 
 /** 100, 102 and 103, which web servers would take for the answer itself; 101 is one. */
@@ -46,8 +44,8 @@ export function attachResponse(res: ServerResponse, socket: RequestSocket): void
 
 function storeHeader(this: ResponseInternals, firstLine: string, headers: unknown): void {
   this._removedConnection = true;
-  node._storeHeader.call(this, firstLine, headers);
-  this._header = cgiHead(this._header);
+  node._storeHeader.call(this, statusLine(firstLine), headers);
+  this._header = this._header.replace(NOT_PASSED_ON, '');
   this.chunkedEncoding = false;
   const length = this._hasBody ? (this._contentLength ?? Number.POSITIVE_INFINITY) : 0;
   (this.socket as RequestSocket | null)?.answer.expectHead(this._header.length, length);
@@ -60,15 +58,18 @@ function finish(this: ResponseInternals): void {
 
 /**
  * The head that begins text written to the socket itself, as `socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')` does;
- * undefined while it is incomplete. Interim answers before it (100, 102, 103), of which FastCGI knows nothing, are left out.
+ * undefined while it is incomplete. Interim answers before it (100, 102, 103), of which FastCGI knows nothing, are left
+ * out; what is no HTTP at all becomes a 502.
  */
 export function readRawHead(text: string): { head: string; rest: string } | undefined {
   for (let at = 0; ; ) {
     const end = text.indexOf('\r\n\r\n', at);
     if (end === -1) return undefined;
-    const head = text.slice(at, end + 4);
+    const line = text.slice(at, text.indexOf('\r\n', at) + 2);
+    const headers = text.slice(at + line.length - 2, end + 4).replace(NOT_PASSED_ON, '');
     at = end + 4;
-    if (!isInterim(head)) return { head: cgiHead(head), rest: text.slice(at) };
+    if (!/^HTTP\/1\.[01] \d{3}/.test(line)) return { head: 'Status: 502 Bad Gateway\r\n\r\n', rest: '' };
+    if (!isInterim(line)) return { head: statusLine(line) + headers.slice(2), rest: text.slice(at) };
     if (at === text.length) return undefined;
   }
 }

@@ -57,7 +57,7 @@ export class FcgiServer extends net.Server implements ConnectionServer {
    * Listens as `net.Server` does, but on 127.0.0.1 unless a host is named; and of a unix socket that is left over from
    * a process that has died, makes a new one.
    *
-   * What fails is told by an 'error' event: FCGI_ERR_ADDRESS or FCGI_ERR_ADDRESS_IN_USE.
+   * What fails is told by an 'error' event: FCGI_ERR_ADDRESS or FCGI_ERR_ADDRESS_IN_USE, over TCP Node's own EADDRINUSE.
    *
    * @param address A port, `host:port`, the path of a unix socket, or what else `net.Server.listen` takes.
    * @param rest For a port, its host; for a unix socket, `{ mode }`, its permissions, by default 0o660; and a function
@@ -81,8 +81,9 @@ export class FcgiServer extends net.Server implements ConnectionServer {
     try {
       await listen(this, parseAddress(address), { mode });
     } catch (error) {
-      // Later, as Node does: who listens for it may come behind the call.
-      process.nextTick(() => this.emit('error', error));
+      // What Node found has had its 'error' event. Later, as Node does: who listens may come behind the call.
+      const told = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.syscall === 'listen';
+      if (!told) process.nextTick(() => this.emit('error', error));
     }
   }
 
