@@ -55,7 +55,7 @@ export class Connection implements RecordHandler, RequestConnection {
   readonly #socket: Socket;
   readonly #parser = new RecordParser(this);
   /** By id: those under way, and those answered while somebody still reads their input. */
-  readonly #requests = new Map<number, RequestSocket>();
+  readonly #requests = new Map<number, RequestSocket | undefined>();
   #live = 0;
   /** Whether the web server has several requests under way here. */
   #multiplexed = false;
@@ -400,7 +400,8 @@ export class Connection implements RecordHandler, RequestConnection {
   }
 
   #forget(request: RequestSocket): void {
-    if (this.#requests.get(request.id) === request) this.#requests.delete(request.id);
+    // Not deleted: the next request will have the same id, and to make room for it anew costs more.
+    if (this.#requests.get(request.id) === request) this.#requests.set(request.id, undefined);
   }
 
   // ---- What goes out -----------------------------------------------------------------------------
@@ -423,15 +424,12 @@ export class Connection implements RecordHandler, RequestConnection {
   #flush(): void {
     this.#scheduled = false;
     let full = false;
-    if (this.#ready.length > 0) {
-      const ready = this.#ready;
-      this.#ready = [];
-      for (const request of ready) {
-        request.ready = false;
-        if (!request.ended) request.flush();
-        if (request.writableNeedDrain) full = true;
-      }
+    for (const request of this.#ready) {
+      request.ready = false;
+      if (!request.ended) request.flush();
+      if (request.writableNeedDrain) full = true;
     }
+    this.#ready.length = 0;
     const over = this.#live === 0 && (this.#closing || this.#broken);
     if (over && this.#broken) this.output.record(BROKEN_OFF);
     this.output.flush();
@@ -447,7 +445,7 @@ export class Connection implements RecordHandler, RequestConnection {
       this.#regulate();
     }
     for (const request of this.#requests.values()) {
-      if (request.writableNeedDrain) request.drain();
+      if (request?.writableNeedDrain) request.drain();
     }
   }
 
@@ -455,7 +453,7 @@ export class Connection implements RecordHandler, RequestConnection {
   #regulate(): void {
     let hold = this.#flooded;
     if (!this.#multiplexed)
-      for (const request of this.#requests.values()) hold ||= !request.ended && request.inputPaused;
+      for (const request of this.#requests.values()) hold ||= request?.ended === false && request.inputPaused;
     if (hold === this.#socket.isPaused()) return;
     this.#heldSince = this.server.now;
     if (hold) this.#socket.pause();
@@ -489,6 +487,7 @@ export class Connection implements RecordHandler, RequestConnection {
     const { headersTimeout, requestTimeout } = this.limits;
     const { now } = this.server;
     for (const request of this.#requests.values()) {
+      if (request === undefined) continue;
       const limit = request.paramsEnded ? requestTimeout : headersTimeout;
       if (!request.ended && !request.stdinEnded && now - request.begun > limit) {
         this.#refuse(request, fcgiError('FCGI_ERR_REQUEST_TIMEOUT', `Not all of the request came within ${limit} ms`));
@@ -505,7 +504,7 @@ export class Connection implements RecordHandler, RequestConnection {
    */
   #readOn(): void {
     for (const request of this.#requests.values()) {
-      if (!request.ended && (request.keepConnection || request.writableNeedDrain)) this.#multiplexed = true;
+      if (request?.ended === false && (request.keepConnection || request.writableNeedDrain)) this.#multiplexed = true;
     }
     this.#regulate();
   }
@@ -549,6 +548,7 @@ export class Connection implements RecordHandler, RequestConnection {
   #abandon(): void {
     this.#parser.stop();
     for (const request of this.#requests.values()) {
+      if (request === undefined) continue;
       if (request.ended) {
         request.abortInput();
         continue;

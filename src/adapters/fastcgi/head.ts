@@ -36,32 +36,34 @@ export function readHead(params: Params, maxCount: number): Head {
   let contentLength = '';
   let transferEncoding = '';
   while (pairs.next()) {
-    const name = pairs.nameStart;
-    // The names that matter are told by length and first letters; most others are never made a string.
-    switch (pairs.valueStart - name) {
-      case 11:
-        if (bytes[name + 2] === Q && pairs.name() === 'REQUEST_URI') head.url = pairs.value();
-        else if (bytes[name] === H) addHeader(head, pairs);
+    const { nameStart, valueStart } = pairs;
+    let known = KNOWN[slotOf(bytes, nameStart, valueStart)];
+    if (known === undefined || !isNamed(bytes, nameStart, valueStart, known.param)) {
+      // The rest of CGI's own parameters waits in `params` until somebody looks.
+      if (bytes[nameStart] !== H || bytes[nameStart + 4] !== UNDERSCORE) continue;
+      known = SPECIAL.get(pairs.name()) ?? learn(pairs.name());
+    }
+    switch (known.means) {
+      case HEADER:
+        head.rawHeaders.push(known.header, pairs.value());
         break;
-      case 12:
-        if (bytes[name] === C && pairs.name() === 'CONTENT_TYPE') contentType = pairs.value();
-        else if (bytes[name] === H) addHeader(head, pairs);
+      case REQUEST_METHOD:
+        head.method = pairs.value();
         break;
-      case 14:
-        if (bytes[name] === R && pairs.name() === 'REQUEST_METHOD') head.method = pairs.value();
-        else if (bytes[name] === C && pairs.name() === 'CONTENT_LENGTH') contentLength = pairs.value();
-        else if (bytes[name] === H) addHeader(head, pairs);
+      case REQUEST_URI:
+        head.url = pairs.value();
         break;
-      case 15:
-        if (bytes[name] === S && pairs.name() === 'SERVER_PROTOCOL') head.protocol = pairs.value();
-        else if (bytes[name] === H) addHeader(head, pairs);
+      case SERVER_PROTOCOL:
+        head.protocol = pairs.value();
         break;
-      case 22:
-        if (bytes[name] === H && pairs.name() === 'HTTP_TRANSFER_ENCODING') transferEncoding = pairs.value();
-        else if (bytes[name] === H) addHeader(head, pairs);
+      case CONTENT_TYPE:
+        contentType = pairs.value();
         break;
-      default:
-        if (bytes[name] === H) addHeader(head, pairs);
+      case CONTENT_LENGTH:
+        contentLength = pairs.value();
+        break;
+      case TRANSFER_ENCODING:
+        transferEncoding = pairs.value();
     }
   }
   // nginx sends these empty, Caddy a length of -1, where there is none.
@@ -76,11 +78,37 @@ export function readHead(params: Params, maxCount: number): Head {
   return head;
 }
 
-const C = 0x43;
+/** What a parameter is to the head. */
+interface Known {
+  param: string;
+  means: number;
+  header: string;
+}
+
+const IGNORED = 0;
+const HEADER = 1;
+const REQUEST_METHOD = 2;
+const REQUEST_URI = 3;
+const SERVER_PROTOCOL = 4;
+const CONTENT_TYPE = 5;
+const CONTENT_LENGTH = 6;
+const TRANSFER_ENCODING = 7;
+
 const H = 0x48;
-const Q = 0x51;
-const R = 0x52;
-const S = 0x53;
+const UNDERSCORE = 0x5f;
+
+/** Parameters by a hash of their names, so that a name is compared, and made a string only the first time it comes. */
+const KNOWN: (Known | undefined)[] = new Array(1024).fill(undefined);
+
+function slotOf(bytes: Buffer, start: number, end: number): number {
+  return ((end - start) * 61 + bytes[end - 1]! * 7 + bytes[(start + end) >> 1]! * 131 + bytes[end - 3]! * 17) & 1023;
+}
+
+function isNamed(bytes: Buffer, start: number, end: number, param: string): boolean {
+  if (end - start !== param.length) return false;
+  for (let i = 0; i < param.length; i++) if (bytes[start + i] !== param.charCodeAt(i)) return false;
+  return true;
+}
 
 /** Makes it a request with a body for code that looks for the two headers that announce one. */
 export function addChunked(head: Head, transferEncoding = 'chunked'): void {
@@ -95,41 +123,45 @@ function addContentLength(head: Head, value: string): void {
   head.rawHeaders.push('Content-Length', value);
 }
 
-function addHeader(head: Head, pairs: PairReader): void {
-  const param = pairs.name();
-  let name = HEADER_NAMES.get(param);
-  if (name === undefined) name = learnHeaderName(param);
-  if (name !== '') head.rawHeaders.push(name, pairs.value());
-}
+/** Those that are no plain headers. */
+const SPECIAL = new Map<string, Known>();
 
-/** From `HTTP_ACCEPT` to `Accept`; to `''` for what is not passed on. */
-const HEADER_NAMES = new Map<string, string>();
-
-for (const name of [
+for (const [param, means] of [
+  ['REQUEST_METHOD', REQUEST_METHOD],
+  ['REQUEST_URI', REQUEST_URI],
+  ['SERVER_PROTOCOL', SERVER_PROTOCOL],
+  ['CONTENT_TYPE', CONTENT_TYPE],
+  ['CONTENT_LENGTH', CONTENT_LENGTH],
+  ['HTTP_TRANSFER_ENCODING', TRANSFER_ENCODING],
   // Meant for the connection to the web server, which has dealt with them.
-  'HTTP_CONNECTION',
-  'HTTP_KEEP_ALIVE',
-  'HTTP_PROXY_CONNECTION',
-  'HTTP_EXPECT',
+  ['HTTP_CONNECTION', IGNORED],
+  ['HTTP_KEEP_ALIVE', IGNORED],
+  ['HTTP_PROXY_CONNECTION', IGNORED],
+  ['HTTP_EXPECT', IGNORED],
   // nginx passes these on beside the parameters that count.
-  'HTTP_CONTENT_LENGTH',
-  'HTTP_CONTENT_TYPE',
+  ['HTTP_CONTENT_LENGTH', IGNORED],
+  ['HTTP_CONTENT_TYPE', IGNORED],
   // CVE-2016-5385, "httpoxy": no header of that name is wanted, and libraries take it for a setting.
-  'HTTP_PROXY',
-]) {
-  HEADER_NAMES.set(name, '');
+  ['HTTP_PROXY', IGNORED],
+] as const) {
+  const known = { param, means, header: '' };
+  SPECIAL.set(param, known);
+  remember(known);
 }
 
-/** So many names are remembered; a client that makes up others only costs the work. */
-const MAX_HEADER_NAMES = 1000;
+/** Of two in one slot, the second pays for being made a string each time. */
+function remember(known: Known): void {
+  const bytes = Buffer.from(known.param, 'latin1');
+  const slot = slotOf(bytes, 0, bytes.length);
+  KNOWN[slot] ??= known;
+}
 
-function learnHeaderName(param: string): string {
-  const name = /^HTTP_[A-Z0-9_]+$/.test(param) ? headerName(param) : '';
-  if (HEADER_NAMES.size < MAX_HEADER_NAMES && param.length <= 64) {
-    // A copy: the slice would keep the whole of this request's parameters.
-    HEADER_NAMES.set(Buffer.from(param, 'latin1').toString('latin1'), name);
-  }
-  return name;
+function learn(param: string): Known {
+  if (!/^HTTP_[A-Z0-9_]+$/.test(param)) return { param, means: IGNORED, header: '' };
+  // A copy of the name: the slice would keep the whole of this request's parameters.
+  const known = { param: Buffer.from(param, 'latin1').toString('latin1'), means: HEADER, header: headerName(param) };
+  if (param.length <= 64) remember(known);
+  return known;
 }
 
 function headerName(param: string): string {

@@ -67,6 +67,7 @@ export class RequestSocket extends UnbuiltDuplex {
   _httpMessage: ServerResponse | null = null;
   _hadError = false;
   _paused = false;
+  readonly allowHalfOpen = true;
   destroyed = false;
   readable = true;
   writable = true;
@@ -74,9 +75,6 @@ export class RequestSocket extends UnbuiltDuplex {
   errored: Error | null = null;
   writableCorked = 0;
   writableNeedDrain = false;
-  readonly allowHalfOpen = true;
-  readonly connecting = false;
-  readonly pending = false;
 
   #stdin: Inflow | undefined;
   #data: { stream: Readable; inflow: Inflow } | undefined;
@@ -424,6 +422,14 @@ export class RequestSocket extends UnbuiltDuplex {
     if (!heard.includes(true)) this.destroy();
   }
 
+  get connecting(): boolean {
+    return false;
+  }
+
+  get pending(): boolean {
+    return false;
+  }
+
   setNoDelay(): this {
     return this;
   }
@@ -442,11 +448,11 @@ export class RequestSocket extends UnbuiltDuplex {
 
   // ---- The streams' state, when somebody looks ---------------------------------------------------
 
-  override on(event: string | symbol, listener: (...args: any[]) => void): this {
+  override on(event: string | symbol, listener: Listener): this {
     return listens(event).on.call(this, event, listener) as this;
   }
 
-  override removeListener(event: string | symbol, listener: (...args: any[]) => void): this {
+  override removeListener(event: string | symbol, listener: Listener): this {
     return listens(event).removeListener.call(this, event, listener) as this;
   }
 
@@ -459,6 +465,9 @@ export class RequestSocket extends UnbuiltDuplex {
     return this.writableCorked > 0 ? new Corking(this) : build(this)._writableState;
   }
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: as EventEmitter declares it
+type Listener = (...args: any[]) => void;
 
 /** Readable's own `on` and `removeListener` look at its state, but only these two events concern it. */
 function listens(event: string | symbol): EventEmitter {
