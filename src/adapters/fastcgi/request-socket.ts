@@ -343,12 +343,13 @@ export class RequestSocket extends UnbuiltDuplex {
     } else if (!isRead(req as RequestInternals)) {
       if (isUnheard(req as RequestInternals)) {
         closeUnheard(req as RequestInternals);
+        this.#release();
+        this._close();
       } else {
         (req as RequestInternals)._dump();
         this.#endInput();
+        this.destroy();
       }
-      this.#release();
-      this._close();
     } else if (req.complete) {
       this.destroy();
     } else {
