@@ -30,7 +30,7 @@ export class Response extends http.ServerResponse<Request> {
   declare [SENT]?: readonly (string | number)[];
 
   constructor(req: Request, options?: object) {
-    // @ts-expect-error
+    // @ts-expect-error Node hands it options, which its types do not know.
     super(req, options);
     // For listeners without an app, which would set it: `req.signal` and `req.fresh` ask the response.
     req.res = this;
