@@ -1,15 +1,16 @@
-import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Duplex, Readable, type Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { FcgiError } from '../../core/errors.ts';
 import { Answer } from './answer.ts';
 import type { DispatchServer } from './dispatch.ts';
 import type { Head } from './head.ts';
 import { Inflow } from './inflow.ts';
 import type { Limits } from './limits.ts';
+import { abortError, closeResponse, closeUnheard, drainResponse, dump, isRead, isUnheard } from './node-pair.ts';
 import type { Output, Part, WriteCallback } from './output.ts';
 import { Params } from './params.ts';
 import { StderrStream } from './stderr.ts';
+import { UnbuiltDuplex } from './unbuilt-duplex.ts';
 
 /** What a request asks of the connection that it came on. */
 export interface RequestConnection {
@@ -26,15 +27,6 @@ export interface RequestConnection {
   /** The reader of the input wants more. */
   onResumed(request: RequestSocket): void;
 }
-
-/**
- * A `Duplex` whose constructor has not run. To build the state of two streams costs more than everything else this
- * door does for a request, and hardly any code looks at it. So a RequestSocket is a Duplex by its prototype, does
- * itself what `http.ServerResponse` and middleware ask of a socket, and has Duplex's constructor run on it when
- * somebody looks at the state of its streams, as `stream.finished()` and `stream.pipeline()` do.
- */
-const UnbuiltDuplex = function UnbuiltDuplex() {} as unknown as new () => EventEmitter;
-UnbuiltDuplex.prototype = Duplex.prototype;
 
 /**
  * One FastCGI request, in the place of the `net.Socket` of node:http's requests and responses. What is written to it,
@@ -73,7 +65,6 @@ export class RequestSocket extends UnbuiltDuplex {
   writable = true;
   closed = false;
   errored: Error | null = null;
-  writableCorked = 0;
   writableNeedDrain = false;
 
   #stdin: Inflow | undefined;
@@ -172,7 +163,7 @@ export class RequestSocket extends UnbuiltDuplex {
     if (req.complete) return;
     req.complete = true;
     // Then `finish` closes it.
-    if (this.leaving && this.#stdin === undefined && isUnheard(req as RequestInternals)) return;
+    if (this.leaving && this.#stdin === undefined && isUnheard(req)) return;
     req.push(null);
     if (this.#answered) this.destroy();
   }
@@ -312,12 +303,7 @@ export class RequestSocket extends UnbuiltDuplex {
   /** The connection has room again. */
   drain(): void {
     this.writableNeedDrain = false;
-    const response = this._httpMessage as ResponseInternals | null;
-    if (response !== null && !response.finished) {
-      // Something that the socket takes at once: with it, Node takes the response for drained.
-      response.outputData.push({ data: '', encoding: 'latin1', callback: null });
-      response._flush();
-    }
+    if (this._httpMessage !== null) drainResponse(this._httpMessage);
     this.emit('drain');
   }
 
@@ -340,13 +326,13 @@ export class RequestSocket extends UnbuiltDuplex {
     this.emit('finish');
     if (req === undefined || req.destroyed) {
       this.destroy();
-    } else if (!isRead(req as RequestInternals)) {
-      if (isUnheard(req as RequestInternals)) {
-        closeUnheard(req as RequestInternals);
+    } else if (!isRead(req)) {
+      if (isUnheard(req)) {
+        closeUnheard(req);
         this.#release();
         this._close();
       } else {
-        (req as RequestInternals)._dump();
+        dump(req);
         this.#endInput();
         this.destroy();
       }
@@ -404,7 +390,7 @@ export class RequestSocket extends UnbuiltDuplex {
     }
     this.#data?.stream.destroy();
     this.emit('close', this._hadError);
-    if (res !== undefined) closeResponse(res as ResponseInternals);
+    if (res !== undefined) closeResponse(res);
   }
 
   // ---- What else a net.Socket has --------------------------------------------------------------
@@ -446,111 +432,10 @@ export class RequestSocket extends UnbuiltDuplex {
   unref(): this {
     return this;
   }
-
-  // ---- The streams' state, when somebody looks ---------------------------------------------------
-
-  override on(event: string | symbol, listener: Listener): this {
-    return listens(event).on.call(this, event, listener) as this;
-  }
-
-  override removeListener(event: string | symbol, listener: Listener): this {
-    return listens(event).removeListener.call(this, event, listener) as this;
-  }
-
-  get _readableState(): object {
-    return build(this)._readableState;
-  }
-
-  get _writableState(): object {
-    // A response uncorks its socket fully by `_writableState.corked = 1`, then `uncork()`: that needs no state built.
-    return this.writableCorked > 0 ? new Corking(this) : build(this)._writableState;
-  }
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: as EventEmitter declares it
-type Listener = (...args: any[]) => void;
-
-/** Readable's own `on` and `removeListener` look at its state, but only these two events concern it. */
-function listens(event: string | symbol): EventEmitter {
-  return event === 'data' || event === 'readable' ? Duplex.prototype : EventEmitter.prototype;
-}
-
-interface StreamState {
-  _readableState: object;
-  _writableState: object;
-}
-
-function build(socket: RequestSocket): StreamState {
-  for (const name of ['_readableState', '_writableState']) {
-    Object.defineProperty(socket, name, { value: undefined, writable: true, configurable: true });
-  }
-  Duplex.call(socket as unknown as Duplex, { autoDestroy: false });
-  return socket as unknown as StreamState;
-}
-
-class Corking {
-  readonly #socket: RequestSocket;
-
-  constructor(socket: RequestSocket) {
-    this.#socket = socket;
-  }
-
-  set corked(corked: number) {
-    this.#socket.writableCorked = corked;
-  }
-}
-
-/** What node:http's server does to a request or response that no public method does; the same since Node 10. */
-interface ResponseInternals extends ServerResponse {
-  outputData: { data: string; encoding: string; callback: null }[];
-  _closed: boolean;
-  _flush(): void;
-}
-
-interface RequestInternals extends IncomingMessage {
-  _consuming: boolean;
-  _eventsCount: number;
-  _dumped: boolean;
-  _readableState: Record<'resumeScheduled' | 'ended' | 'endEmitted' | 'destroyed' | 'closed' | 'closeEmitted', boolean>;
-  _dump(): void;
 }
 
 function close(socket: RequestSocket): void {
   socket._close();
-}
-
-function closeResponse(res: ResponseInternals): void {
-  if (res._closed) return;
-  res.destroyed = true;
-  res._closed = true;
-  res.emit('close');
-}
-
-/** Whether nobody can tell how it ends, other than by looking at it afterwards. */
-function isUnheard(req: RequestInternals): boolean {
-  return req._eventsCount === 0 && !isRead(req) && req.readableLength === 0;
-}
-
-/** What `_dump` makes of a request in four ticks, and with the events that nobody hears. */
-function closeUnheard(req: RequestInternals): void {
-  const state = req._readableState;
-  req._dumped = true;
-  req.complete = true;
-  state.ended = true;
-  state.endEmitted = true;
-  state.destroyed = true;
-  state.closed = true;
-  state.closeEmitted = true;
-}
-
-/** Whether somebody has begun to read the body. */
-function isRead(req: RequestInternals): boolean {
-  return req._consuming || req._readableState.resumeScheduled;
-}
-
-/** With this, node:http tells a request that its client has gone. */
-function abortError(): Error {
-  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
 }
 
 function familyOf(address: string | undefined): 'IPv4' | 'IPv6' | undefined {

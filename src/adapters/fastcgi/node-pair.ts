@@ -1,0 +1,69 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+// What node:http's server does to its requests and responses and no public method does. The names have been the same
+// since Node 10; tests hold them on every version that this package supports.
+
+interface ResponseInternals extends ServerResponse {
+  outputData: { data: string; encoding: string; callback: null }[];
+  _closed: boolean;
+  _flush(): void;
+}
+
+interface RequestInternals extends IncomingMessage {
+  _consuming: boolean;
+  _eventsCount: number;
+  _dumped: boolean;
+  _readableState: Record<'resumeScheduled' | 'ended' | 'endEmitted' | 'destroyed' | 'closed' | 'closeEmitted', boolean>;
+  _dump(): void;
+}
+
+/** There is room again for what the response has to write. */
+export function drainResponse(res: ServerResponse): void {
+  const response = res as ResponseInternals;
+  if (response.finished) return;
+  // Something that the socket takes at once: with it, Node takes the response for drained.
+  response.outputData.push({ data: '', encoding: 'latin1', callback: null });
+  response._flush();
+}
+
+export function closeResponse(res: ServerResponse): void {
+  const response = res as ResponseInternals;
+  if (response._closed) return;
+  response.destroyed = true;
+  response._closed = true;
+  response.emit('close');
+}
+
+/** Whether somebody has begun to read the body. */
+export function isRead(req: IncomingMessage): boolean {
+  const { _consuming, _readableState } = req as RequestInternals;
+  return _consuming || _readableState.resumeScheduled;
+}
+
+/** Whether nobody can tell how it ends, other than by looking at it afterwards. */
+export function isUnheard(req: IncomingMessage): boolean {
+  return (req as RequestInternals)._eventsCount === 0 && !isRead(req) && req.readableLength === 0;
+}
+
+/** Lets a body that nobody reads run dry. */
+export function dump(req: IncomingMessage): void {
+  (req as RequestInternals)._dump();
+}
+
+/** What `dump` makes of a request in four ticks, and with the events that nobody hears. */
+export function closeUnheard(req: IncomingMessage): void {
+  const request = req as RequestInternals;
+  const state = request._readableState;
+  request._dumped = true;
+  request.complete = true;
+  state.ended = true;
+  state.endEmitted = true;
+  state.destroyed = true;
+  state.closed = true;
+  state.closeEmitted = true;
+}
+
+/** With this, node:http tells a request that its client has gone. */
+export function abortError(): Error {
+  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
+}
