@@ -1,0 +1,48 @@
+import { parseArgs } from 'node:util';
+import { type Address, parseAddress, type TcpAddress } from '../adapters/address.ts';
+import { fcgiError } from '../core/errors.ts';
+import { caddy } from './config/caddy.ts';
+import { nginx } from './config/nginx.ts';
+
+/** What a web server's configuration depends on. */
+export interface ConfigOptions {
+  /** Where the application listens. */
+  socket: Address;
+  /** Where the web server is to listen. */
+  listen: TcpAddress;
+  /** The command that the web server is to start, where it starts the application itself; absolute paths. */
+  program?: string;
+}
+
+/** A web server's configuration, ready to be put among its own; its comments say why. */
+export type Config = (options: ConfigOptions) => string;
+
+const CONFIGS: Record<string, Config> = { nginx, caddy };
+
+/** `fcgi config NAME`: prints the configuration of a web server. */
+export const config = {
+  usage: `fcgi config NAME [--socket ADDRESS] [--listen ADDRESS] [--program COMMAND]
+  Prints a web server's configuration. NAME: ${Object.keys(CONFIGS).join(', ')}.
+  --socket   where the application listens: a path, a port or host:port (default ./fcgi.sock)
+  --listen   where the web server is to listen: a port or host:port (default 8080)
+  --program  the command that starts the application, for the web servers that do so`,
+
+  run(args: string[]): void {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        socket: { type: 'string', default: './fcgi.sock' },
+        listen: { type: 'string', default: '8080' },
+        program: { type: 'string' },
+      },
+    });
+    const [name = '', ...rest] = positionals;
+    if (!Object.hasOwn(CONFIGS, name) || rest.length > 0) {
+      throw fcgiError('FCGI_ERR_ARGUMENT', `expected one of ${Object.keys(CONFIGS).join(', ')}`);
+    }
+    const listen = parseAddress(values.listen);
+    if ('path' in listen) throw fcgiError('FCGI_ERR_ARGUMENT', '--listen takes a port or host:port');
+    process.stdout.write(CONFIGS[name]!({ socket: parseAddress(values.socket), listen, program: values.program }));
+  },
+};

@@ -1,0 +1,68 @@
+import { formatAddress } from '../../adapters/address.ts';
+import type { ConfigOptions } from '../config.ts';
+
+export function nginx({ socket, listen }: ConfigOptions): string {
+  return `# nginx: put this beside your other sites, as /etc/nginx/conf.d/app.conf; it belongs into the \`http\` block.
+
+upstream app {
+  # The user that nginx's workers run as must be allowed to write to the socket.
+  server ${formatAddress(socket)};
+  # Idle connections that are kept: without it, and fastcgi_keep_conn below, every request pays for a new one.
+  keepalive 16;
+}
+
+server {
+  listen ${formatAddress(listen)};
+
+  # nginx refuses a body of more than 1 MB. It also spools what it takes, so leave it some limit.
+  client_max_body_size 32m;
+
+  location / {
+    fastcgi_pass app;
+
+    # Without it, nginx asks the app to close the connection after each answer.
+    fastcgi_keep_conn on;
+
+    # Answers are collected in these before they are passed on. Do not turn buffering off for the sake of streams
+    # and server-sent events: the app says so for one answer with the header \`X-Accel-Buffering: no\`.
+    fastcgi_buffer_size 16k;
+    fastcgi_buffers 8 16k;
+
+    # How long the app may be silent; raise it where answers stay open, as server-sent events do.
+    fastcgi_read_timeout 60s;
+
+    # What the request is, as the client sent it: the app routes by REQUEST_URI.
+    fastcgi_param REQUEST_METHOD $request_method;
+    fastcgi_param REQUEST_URI $request_uri;
+    fastcgi_param QUERY_STRING $query_string;
+    fastcgi_param CONTENT_TYPE $content_type;
+    fastcgi_param CONTENT_LENGTH $content_length;
+    fastcgi_param SERVER_PROTOCOL $server_protocol;
+    # Every header follows as HTTP_*, without being named here. nginx's packaged \`fastcgi_params\` may replace
+    # HTTP_HOST by $host, which has no port; this file does not include it.
+
+    # Which file it would be: for pages and for CGI's own variables.
+    fastcgi_param DOCUMENT_ROOT $document_root;
+    fastcgi_param SCRIPT_NAME $fastcgi_script_name;
+    fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
+
+    # Who asks, and how: req.ip, req.secure and req.protocol.
+    fastcgi_param REMOTE_ADDR $remote_addr;
+    fastcgi_param REMOTE_PORT $remote_port;
+    fastcgi_param REMOTE_USER $remote_user;
+    fastcgi_param REQUEST_SCHEME $scheme;
+    fastcgi_param HTTPS $https if_not_empty;
+
+    fastcgi_param GATEWAY_INTERFACE CGI/1.1;
+    fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;
+    fastcgi_param SERVER_NAME $server_name;
+    fastcgi_param SERVER_ADDR $server_addr;
+    fastcgi_param SERVER_PORT $server_port;
+
+    # A client's \`Proxy:\` header must not look like the variable of that name (CVE-2016-5385). The app drops it
+    # as well; this protects whatever else is behind the same lines.
+    fastcgi_param HTTP_PROXY "" if_not_empty;
+  }
+}
+`;
+}
