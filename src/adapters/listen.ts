@@ -12,6 +12,12 @@ export interface ListenOptions {
   mode?: number;
 }
 
+/** A socket that the process was given, and that listens already. */
+export interface FdAddress {
+  /** Its file descriptor. */
+  fd: number;
+}
+
 /** A path longer than this is cut off by some systems without a word: `sun_path` less its final NUL. */
 const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 
@@ -27,8 +33,24 @@ const BIRTH_MS = 100;
  * @throws FcgiError FCGI_ERR_ADDRESS_IN_USE: somebody else listens there. FCGI_ERR_ADDRESS: it cannot be listened on;
  * at the path lies something that is no socket, or its directory is missing.
  */
-export async function listen(server: Server, address: Address, options: ListenOptions = {}): Promise<Address> {
+export function listen<A extends Address | FdAddress>(server: Server, address: A, options?: ListenOptions): Promise<A>;
+export async function listen(
+  server: Server,
+  address: Address | FdAddress,
+  options: ListenOptions = {},
+): Promise<Address | FdAddress> {
+  if ('fd' in address) return listenFd(server, address);
   return 'path' in address ? listenUnix(server, address, options.mode ?? 0o660) : listenTcp(server, address);
+}
+
+async function listenFd(server: Server, address: FdAddress): Promise<FdAddress> {
+  try {
+    listenOn(server, address);
+    await once(server, 'listening');
+  } catch (error) {
+    throw refuse(address, `cannot listen: ${(error as Error).message}`, error);
+  }
+  return address;
 }
 
 async function listenTcp(server: Server, { host, port }: TcpAddress): Promise<TcpAddress> {
@@ -63,8 +85,8 @@ async function listenUnix(server: Server, { path }: UnixAddress, mode: number): 
 }
 
 /** Node's own `listen`: that of a subclass may have led here. */
-function listenOn(server: Server, options: NetListenOptions): void {
-  Server.prototype.listen.call(server, options);
+function listenOn(server: Server, options: NetListenOptions | FdAddress): void {
+  Server.prototype.listen.call(server, options as NetListenOptions);
 }
 
 /** The umask holds for the whole process, but only for as long as the socket is made: within this call. */
@@ -169,6 +191,7 @@ function inUse(address: Address, cause?: unknown) {
   return fcgiError('FCGI_ERR_ADDRESS_IN_USE', `Somebody else is listening on ${where}`, cause);
 }
 
-function refuse(address: Address, why: string, cause?: unknown) {
-  return fcgiError('FCGI_ERR_ADDRESS', `${formatAddress(address)}: ${why}`, cause);
+function refuse(address: Address | FdAddress, why: string, cause?: unknown) {
+  const where = 'fd' in address ? `file descriptor ${address.fd}` : formatAddress(address);
+  return fcgiError('FCGI_ERR_ADDRESS', `${where}: ${why}`, cause);
 }

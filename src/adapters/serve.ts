@@ -1,17 +1,19 @@
 import type http from 'node:http';
 import type { RequestListener } from 'node:http';
 import { fcgiError } from '../core/errors.ts';
-import { type Address, type AddressLike, parseAddress } from './address.ts';
+import { type Address, type AddressLike, formatAddress, parseAddress } from './address.ts';
+import { answerCgi } from './cgi.ts';
 import { limitsFrom } from './fastcgi/limits.ts';
 import { FcgiServer, type ServerOptions } from './fastcgi/server.ts';
-import { createHttpServer } from './http.ts';
-import { listen } from './listen.ts';
+import { HttpServer } from './http.ts';
+import { takeInherited } from './inherited.ts';
+import { type FdAddress, listen } from './listen.ts';
 
 export interface ServeOptions extends ServerOptions {
-  /** Where the FastCGI door listens: a port (of 127.0.0.1), `host:port`, or the path of a unix socket. */
-  fastcgi?: AddressLike;
-  /** Where the HTTP door listens; likewise. With neither door named: the port of the environment's `PORT`, or 8080. */
-  http?: AddressLike;
+  /** Where the FastCGI door listens: a port (of 127.0.0.1), `host:port`, the path of a unix socket, or `{ fd }`. */
+  fastcgi?: AddressLike | FdAddress;
+  /** Where the HTTP door listens; likewise. With neither door named: what the process was started as. */
+  http?: AddressLike | FdAddress;
   /** Permissions of the unix sockets. Default 0o660: the owner and the group. */
   mode?: number;
   /** Milliseconds for the requests under way when the doors close. Default 10000. */
@@ -23,8 +25,8 @@ export interface ServeOptions extends ServerOptions {
 /** What `serve` opened. */
 export interface Doors {
   /** With the port that was free where 0 was asked for. */
-  readonly fastcgi?: Address;
-  readonly http?: Address;
+  readonly fastcgi?: Address | FdAddress;
+  readonly http?: Address | FdAddress;
   /**
    * Accepts nothing more, and resolves when the requests under way are answered, or given up after `closeTimeout`, and
    * all connections are closed.
@@ -32,7 +34,23 @@ export interface Doors {
   close(): Promise<void>;
 }
 
-type DoorServer = FcgiServer | http.Server;
+export type DoorServer = FcgiServer | http.Server;
+
+/** What is to be opened. */
+export interface Plan {
+  fastcgi: (AddressLike | FdAddress)[];
+  http: (AddressLike | FdAddress)[];
+  /** One request, and the end. */
+  cgi?: boolean;
+  /** Whether nobody asked for these addresses, so that they have to be told. */
+  unasked?: boolean;
+}
+
+/** Makes the servers of the two doors: their listener is theirs. */
+export interface ServerMakers {
+  fastcgi(): FcgiServer;
+  http(): http.Server;
+}
 
 /** Node takes a longer time for none. */
 const MAX_TIMER = 2 ** 31 - 1;
@@ -40,38 +58,87 @@ const MAX_TIMER = 2 ** 31 - 1;
 /**
  * Serves an application, or any `(req, res)` function, over FastCGI, HTTP or both.
  *
+ * With neither door named it finds out what the process was started as: sockets of systemd's or a listening socket as
+ * file descriptor 0, as spawn-fcgi, mod_fcgid, lighttpd and h2o give it; a web server's CGI, whose one request it answers
+ * before the process ends; else by a person, and it serves HTTP on the port of the environment's `PORT`, or 8080, and
+ * says so.
+ *
  * @example
  * await serve(app, { fastcgi: './fcgi.sock', http: 8080 });
  *
  * @throws FcgiError FCGI_ERR_OPTION; FCGI_ERR_ADDRESS and FCGI_ERR_ADDRESS_IN_USE: then neither door is open.
  */
 export async function serve(listener: RequestListener, options: ServeOptions = {}): Promise<Doors> {
-  const { mode, signals = true } = options;
-  const { closeTimeout } = limitsFrom(options);
-  const at = { fastcgi: options.fastcgi, http: options.http };
-  if (at.fastcgi === undefined && at.http === undefined) at.http = process.env.PORT || 8080;
+  limitsFrom(options);
   if (typeof listener !== 'function')
     throw fcgiError('FCGI_ERR_ARGUMENT', 'serve takes an app, or a function (req, res)');
+  const plan = planFor(options, usualPlan());
+  const { opened } = openDoors(makersFor(listener, options), plan, options);
+  return opened;
+}
 
-  const servers: DoorServer[] = [];
-  const open = async (address: AddressLike, server: DoorServer) => {
-    const opened = await listen(server, parseAddress(address), { mode });
-    servers.push(server);
-    return opened;
+/** Where a person finds it. */
+export function usualPlan(): Plan {
+  return { fastcgi: [], http: [process.env.PORT || 8080] };
+}
+
+export function makersFor(listener: RequestListener, options: ServeOptions): ServerMakers {
+  return { fastcgi: () => new FcgiServer(options, listener), http: () => new HttpServer({}, listener) };
+}
+
+/** What the options name; else what the process was started as; else what is usual. */
+export function planFor(options: ServeOptions, usual: Plan): Plan {
+  const { fastcgi, http } = options;
+  if (fastcgi !== undefined || http !== undefined) return { fastcgi: listOf(fastcgi), http: listOf(http) };
+  const inherited = takeInherited();
+  if (!inherited.cgi && inherited.fastcgi.length + inherited.http.length === 0) return { ...usual, unasked: true };
+  const addresses = (fds: number[]) => fds.map((fd) => ({ fd }));
+  return { fastcgi: addresses(inherited.fastcgi), http: addresses(inherited.http), cgi: inherited.cgi };
+}
+
+function listOf<T>(value: T | undefined): T[] {
+  return value === undefined ? [] : [value];
+}
+
+/** Opens what was planned: all of it, or none. The servers are there at once. */
+export function openDoors(
+  make: ServerMakers,
+  plan: Plan,
+  options: ServeOptions,
+): { servers: DoorServer[]; opened: Promise<Doors> } {
+  if (plan.cgi) return openCgi(make.fastcgi());
+  const doors = [
+    ...plan.fastcgi.map((address) => ({ name: 'fastcgi' as const, address, server: make.fastcgi() as DoorServer })),
+    ...plan.http.map((address) => ({ name: 'http' as const, address, server: make.http() as DoorServer })),
+  ];
+  const servers = doors.map(({ server }) => server);
+  const listening: DoorServer[] = [];
+  const close = () => closeAll(listening, limitsFrom(options).closeTimeout);
+  const open = async (): Promise<Doors> => {
+    const opened: Partial<Record<'fastcgi' | 'http', Address | FdAddress>> = {};
+    try {
+      for (const { name, address, server } of doors) {
+        const at = typeof address === 'object' && 'fd' in address ? address : parseAddress(address);
+        const where = await listen(server, at, { mode: options.mode });
+        listening.push(server);
+        opened[name] ??= where;
+        if (plan.unasked)
+          console.log(`Listening on ${name === 'http' ? 'http://' : ''}${formatAddress(where as Address)}`);
+      }
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    if (options.signals ?? true) closeOnSignals(servers, close);
+    return { fastcgi: opened.fastcgi, http: opened.http, close };
   };
-  const close = () => closeAll(servers, closeTimeout);
-  try {
-    const doors: Doors = {
-      fastcgi: at.fastcgi === undefined ? undefined : await open(at.fastcgi, new FcgiServer(options, listener)),
-      http: at.http === undefined ? undefined : await open(at.http, createHttpServer({}, listener)),
-      close,
-    };
-    if (signals) closeOnSignals(servers, close);
-    return doors;
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return { servers, opened: open() };
+}
+
+/** A CGI program ends with its answer, whatever else the application has open. */
+function openCgi(server: FcgiServer): { servers: DoorServer[]; opened: Promise<Doors> } {
+  const ended = answerCgi(server).then((whole): void => process.exit(whole ? undefined : 1));
+  return { servers: [server], opened: Promise.resolve({ close: () => ended }) };
 }
 
 async function closeAll(servers: readonly DoorServer[], closeTimeout: number): Promise<void> {

@@ -17,8 +17,9 @@ export type Form = Record<string, string | string[]>;
 
 const MIB = 1024 * 1024;
 const BYTES = Symbol('body bytes');
+const AHEAD = Symbol('body read ahead');
 
-type Message = IncomingMessage & { [BYTES]?: Promise<Buffer> };
+type Message = IncomingMessage & { [BYTES]?: Promise<Buffer>; [AHEAD]?: boolean };
 
 /** The whole body; a second call answers with the same bytes. */
 export async function readBytes(req: Message, options?: BodyOptions): Promise<Buffer> {
@@ -54,7 +55,7 @@ export async function readForm(req: Message, options?: BodyOptions): Promise<For
 
 function collect(req: Message, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    if (req.readableDidRead || req.readableEncoding) {
+    if ((req.readableDidRead && !(req[AHEAD] && req.readable)) || req.readableEncoding) {
       throw fcgiError('FCGI_ERR_BODY_USED', 'the request body has been read already');
     }
     const inflater = inflaterOf(req);
@@ -86,6 +87,53 @@ function collect(req: Message, limit: number): Promise<Buffer> {
       });
     }
   });
+}
+
+/**
+ * Waits until all of the body is there, or `limit` bytes of it, and leaves it in the stream for whoever reads. False if
+ * the client went away before.
+ */
+export function readAhead(req: Message, limit: number): Promise<boolean> {
+  if (limit === 0 || !hasBody(req)) return Promise.resolve(!req.destroyed);
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (stayed: boolean) => {
+      req.off('readable', take).off('close', leave).off('error', leave);
+      // In the same turn as the last `read`: 'end' waits for what is in the stream.
+      if (size > 0) req.unshift(Buffer.concat(chunks, size));
+      req[AHEAD] = true;
+      resolve(stayed);
+    };
+    const leave = () => settle(false);
+    const take = () => {
+      while (size < limit && req.readableLength > 0) {
+        const chunk: Buffer = req.read();
+        size += chunk.length;
+        chunks.push(chunk);
+      }
+      if (req.complete || size >= limit) settle(true);
+    };
+    req.on('readable', take).on('close', leave).on('error', leave);
+  });
+}
+
+/**
+ * What is left of a body that is all there, at most `size` bytes of it.
+ *
+ * @throws FcgiError FCGI_ERR_BODY_TOO_LARGE: it is not all there, since it is larger than what was read ahead.
+ */
+export function readNow(req: Message, size?: number): Buffer {
+  if (hasBody(req) && !req.complete) {
+    throw fcgiError('FCGI_ERR_BODY_TOO_LARGE', 'The body is larger than what is read ahead: read it as a stream');
+  }
+  const wanted = size === undefined || size >= req.readableLength ? req.readableLength : size;
+  const chunk: Buffer | string | null = wanted > 0 ? req.read(wanted) : null;
+  return typeof chunk === 'string' ? Buffer.from(chunk, req.readableEncoding!) : (chunk ?? Buffer.alloc(0));
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0;
 }
 
 /** What undoes the request's Content-Encoding (RFC 9110, section 8.4). */

@@ -16,9 +16,14 @@ interface HttpError {
  * Answers what no handler answered: 404, or the error's page. The status is the error's own (`status` or `statusCode`,
  * 400 to 599), with its `headers`; else the response's, if it is one of an error; else 500. An answer that has begun is
  * broken off. Errors are logged, to the web server where it takes them, unless `env` is `'test'`; the page shows their stack only if
- * `env` is `'development'` or `'test'`.
+ * `env` is `'development'` or `'test'`. Where there is no application to say what it is, that is NODE_ENV's `development`.
  */
-export function finalHandler(error: unknown, req: IncomingMessage, res: ServerResponse, env: unknown): void {
+export function finalHandler(
+  error: unknown,
+  req: IncomingMessage,
+  res: ServerResponse,
+  env: unknown = process.env.NODE_ENV === 'development' ? 'development' : 'production',
+): void {
   if (error && env !== 'test') log(error, res);
   if (res.headersSent) {
     // An answer that is complete stays so, whatever went wrong after it.

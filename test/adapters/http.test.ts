@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { createHttpServer } from '../../src/adapters/http.ts';
+import { HttpServer } from '../../src/adapters/http.ts';
 import { Request } from '../../src/core/request.ts';
 import { Response } from '../../src/core/response.ts';
 
 test("is node:http's server, with this package's two classes and the options given", async () => {
   const seen: unknown[] = [];
-  const server = createHttpServer({ keepAliveTimeout: 1234 }, (req, res) => {
+  const server = new HttpServer({ keepAliveTimeout: 1234 }, (req, res) => {
     seen.push(req instanceof Request, res instanceof Response);
     res.end('over HTTP');
   });

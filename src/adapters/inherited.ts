@@ -1,0 +1,81 @@
+import { fstatSync, readFileSync } from 'node:fs';
+
+/** What a process was given by whatever started it. */
+export interface Inherited {
+  /** File descriptors of sockets that listen for a web server. */
+  fastcgi: number[];
+  /** Those that listen for browsers. */
+  http: number[];
+  /** Whether it is a CGI program: one request, in the environment and on stdin. */
+  cgi: boolean;
+}
+
+/** The first one that systemd passes; see sd_listen_fds(3). */
+const SD_LISTEN_FDS_START = 3;
+
+let taken = false;
+
+/**
+ * Finds out what the process was started as, once: what it was given belongs to whoever asks first.
+ *
+ * - systemd's socket activation: LISTEN_PID and LISTEN_FDS; a name of LISTEN_FDNAMES with `http` in it is for browsers.
+ * - A listening socket as file descriptor 0 (FastCGI specification, section 2.2): spawn-fcgi, mod_fcgid, lighttpd, h2o.
+ *   Recognized on Linux only; elsewhere the address `fd:0` says so.
+ * - A web server's CGI: GATEWAY_INTERFACE and REQUEST_METHOD (RFC 3875, section 4.1).
+ */
+export function takeInherited(env: NodeJS.ProcessEnv = process.env): Inherited {
+  const none: Inherited = { fastcgi: [], http: [], cgi: false };
+  if (taken) return none;
+  taken = true;
+  if (env.LISTEN_PID === String(process.pid)) return fromSystemd(env);
+  if (isListening(0)) return { ...none, fastcgi: [0] };
+  return { ...none, cgi: env.GATEWAY_INTERFACE?.startsWith('CGI/') === true && env.REQUEST_METHOD !== undefined };
+}
+
+function fromSystemd(env: NodeJS.ProcessEnv): Inherited {
+  const count = Number(env.LISTEN_FDS) || 0;
+  const names = (env.LISTEN_FDNAMES ?? '').split(':');
+  // A child process is not to take them for its own.
+  for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete env[name];
+  const inherited: Inherited = { fastcgi: [], http: [], cgi: false };
+  for (let i = 0; i < count; i++) {
+    const door = names[i]?.includes('http') ? 'http' : 'fastcgi';
+    inherited[door].push(SD_LISTEN_FDS_START + i);
+  }
+  return inherited;
+}
+
+/**
+ * Whether a file descriptor is a socket that listens. To try and listen on it would close it where it is not, as the
+ * stdin of a child process, which is a socket as well.
+ */
+function isListening(fd: number): boolean {
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isSocket()) return false;
+    return listeningInodes().has(stat.ino);
+  } catch {
+    return false;
+  }
+}
+
+/** The inodes of all sockets that listen: see proc(5), and `__SO_ACCEPTCON` and `TCP_LISTEN` in Linux's sources. */
+function listeningInodes(): Set<number> {
+  const rows = (file: string) => {
+    try {
+      return readFileSync(`/proc/net/${file}`, 'latin1')
+        .trim()
+        .split('\n')
+        .slice(1)
+        .map((row) => row.trim().split(/ +/));
+    } catch {
+      // Without IPv6 there is no tcp6.
+      return [];
+    }
+  };
+  const unix = rows('unix')
+    .filter((row) => row[3] === '00010000')
+    .map((row) => Number(row[6]));
+  const tcp = [...rows('tcp'), ...rows('tcp6')].filter((row) => row[3] === '0A').map((row) => Number(row[9]));
+  return new Set([...unix, ...tcp]);
+}

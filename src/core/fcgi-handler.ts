@@ -1,0 +1,125 @@
+import type { Writable } from 'node:stream';
+import { readNow } from './body.ts';
+import type { Request } from './request.ts';
+import type { Response } from './response.ts';
+import { type SimpleContext, simple } from './simple.ts';
+
+/** Up to how much of a body is there when a handler is called. */
+export const READ_AHEAD_BYTES = 1024 * 1024;
+
+/**
+ * Handles one request, as the handlers of Python's `socketserver` do: a new object for each, whose `handle` reads stdin and
+ * writes a CGI answer (RFC 3875, section 6) to stdout. Its answer ends when `handle` has returned, and its promise, if it
+ * returns one, has settled. What it throws is a 500.
+ *
+ * @example
+ * class Hello extends FcgiHandler {
+ *   handle() {
+ *     this.print(`Content-Type: text/html\n\nHello ${this.content()}`);
+ *   }
+ * }
+ * createServer(Hello).listen(1234);
+ */
+export abstract class FcgiHandler {
+  readonly #context: SimpleContext;
+
+  constructor(context: SimpleContext) {
+    this.#context = context;
+  }
+
+  abstract handle(): unknown;
+
+  /** Called before `handle`. */
+  setup(): unknown {
+    return undefined;
+  }
+
+  /** Called after `handle`, whether that has thrown or not. */
+  finish(): unknown {
+    return undefined;
+  }
+
+  get req(): Request {
+    return this.#context.req;
+  }
+
+  get res(): Response {
+    return this.#context.res;
+  }
+
+  /** The CGI parameters: `QUERY_STRING`, `REMOTE_ADDR`, … */
+  get environ(): Record<string, string> {
+    return this.#context.env;
+  }
+
+  /** The request body: a Readable with `text()`, `json()`, `bytes()` and `form()`. */
+  get stdin(): Request {
+    return this.#context.stdin;
+  }
+
+  /** Takes a CGI answer: a head, an empty line, a body. */
+  get stdout(): Writable {
+    return this.#context.stdout;
+  }
+
+  /** To the web server's error log. */
+  get stderr(): Writable {
+    return this.#context.stderr;
+  }
+
+  stream(name: 'stdin'): Request;
+  stream(name: 'stdout' | 'stderr'): Writable;
+  stream(name: 'stdin' | 'stdout' | 'stderr'): Request | Writable {
+    return this[name];
+  }
+
+  /** Writes a line to stdout; line ends become CRLF. */
+  print(text: unknown = ''): void {
+    this.stdout.write(toLine(text));
+  }
+
+  /** Writes a line to stderr; line ends become CRLF. */
+  err(text: unknown = ''): void {
+    this.stderr.write(toLine(text));
+  }
+
+  /**
+   * What is left of the body, as UTF-8.
+   *
+   * @throws FcgiError FCGI_ERR_BODY_TOO_LARGE: it has more than 1 MiB. Read `stdin` then.
+   */
+  content(): string {
+    return readNow(this.stdin).toString();
+  }
+
+  /** Writes to stdout, or to stderr. */
+  write(bytes: string | Uint8Array, toStderr = false): void {
+    (toStderr ? this.stderr : this.stdout).write(bytes);
+  }
+}
+
+export type FcgiHandlerClass = new (context: SimpleContext) => FcgiHandler;
+
+export function isFcgiHandler(listener: unknown): listener is FcgiHandlerClass {
+  return typeof listener === 'function' && listener.prototype instanceof FcgiHandler;
+}
+
+/** Serves each request with an object of its own. */
+export function serveFcgiHandler(Handler: FcgiHandlerClass): (req: Request, res: Response) => Promise<void> {
+  return simple(
+    async (context) => {
+      const handler = new Handler(context);
+      try {
+        await handler.setup();
+        await handler.handle();
+      } finally {
+        await handler.finish();
+      }
+    },
+    { readAhead: READ_AHEAD_BYTES },
+  );
+}
+
+function toLine(text: unknown): string {
+  return `${text}\n`.replace(/\r?\n/g, '\r\n');
+}
