@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { authorize, isAuthorizer } from './authorizer.ts';
 import { finalHandler } from './final-handler.ts';
 import { adopt, isExpress, mountExpress } from './foreign.ts';
 import type { ParamHandler } from './param.ts';
@@ -34,6 +35,13 @@ export interface Application extends EventEmitter, Omit<Record<Verb, AddRoute<Ap
   use: Use<Application>;
   /** Adds a route and gives it, for handlers of several methods on one path. */
   route(path: Path): Route;
+  /**
+   * Adds handlers for the Authorizer role (FastCGI specification, section 6.3), in which a web server asks whether a request
+   * may be let through to whatever it protects. `res.allow(variables)` lets it through; any other answer is a denial, whose
+   * status is 403 unless it is set. Only of the outermost application; its routes are for the other roles alone. See
+   * docs/authorizer.md.
+   */
+  authorize: Use<Application>;
   /** Has `handler` called before the routes with a parameter of that name, once for each value in a request. */
   param(name: string | readonly string[], handler: ParamHandler): this;
 
@@ -64,6 +72,7 @@ export interface Application extends EventEmitter, Omit<Record<Verb, AddRoute<Ap
 /** What the methods below keep to themselves. */
 interface State {
   chain: Router | undefined;
+  authorizers: Router | undefined;
   trustsByDefault: boolean;
 }
 
@@ -81,17 +90,24 @@ const methods: Methods & ThisType<Application & State> = {
     res.app = this;
     req.res = res;
     res.locals ??= Object.create(null);
-    this.router.handle(
-      req,
-      res,
-      passOn === undefined
-        ? (error) => finalHandler(error, req, res, this.settings.env)
-        : (error) => {
-            req.app = outer;
-            res.app = outer;
-            passOn(error);
-          },
-    );
+    if (passOn === undefined) {
+      const done: NextFunction = (error) => finalHandler(error, req, res, this.settings.env);
+      if (isAuthorizer(req)) authorize(this.authorizers, req, res, done);
+      else this.router.handle(req, res, done);
+      return;
+    }
+    this.router.handle(req, res, (error) => {
+      req.app = outer;
+      res.app = outer;
+      passOn(error);
+    });
+  },
+
+  authorize(...args: unknown[]) {
+    const app = this as unknown as Application & State;
+    app.authorizers ??= new Router();
+    app.authorizers.use(...(args as []));
+    return this;
   },
 
   get router() {
@@ -202,6 +218,7 @@ export function createApp(settings: Settings = {}): Application {
     mountpath: '/',
     parent: undefined,
     chain: undefined,
+    authorizers: undefined,
     trustsByDefault: true,
   };
   Object.assign(app, properties);

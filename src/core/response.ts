@@ -7,6 +7,7 @@ import escapeHtml from 'escape-html';
 import mime from 'mime-types';
 import vary from 'vary';
 import type { Application } from './app.ts';
+import { allow } from './authorizer.ts';
 import { cgiSocket } from './env.ts';
 import type { Request } from './request.ts';
 import { SENT, sendFetched, sendStream, sendWhole, toReadable } from './send.ts';
@@ -69,6 +70,17 @@ export class Response extends http.ServerResponse<Request> {
       throw new RangeError(`Invalid status code: ${code}. Status code must be greater than 99 and less than 1000.`);
     }
     this.statusCode = code;
+    return this;
+  }
+
+  /**
+   * Lets a request through that an Authorizer was asked about (`app.authorize`); the web server gives the variables to
+   * what it protects, as `{ REMOTE_USER: 'ann' }`.
+   *
+   * @throws FcgiError FCGI_ERR_ARGUMENT: not an Authorizer request, or no name of a variable.
+   */
+  allow(variables: Record<string, string> = {}): this {
+    allow(this, variables);
     return this;
   }
 
