@@ -1,16 +1,14 @@
 import type { IncomingMessage } from 'node:http';
+import { roleOf } from './env.ts';
 import { fcgiError } from './errors.ts';
 import type { Request } from './request.ts';
 import type { Response } from './response.ts';
 import type { Router } from './router.ts';
 import type { NextFunction } from './types.ts';
 
-/** FCGI_AUTHORIZER of the FastCGI specification, section 6.3. */
-const AUTHORIZER = 2;
-
 /** HOT: whether a web server only asks if a request may be let through. */
 export function isAuthorizer(req: IncomingMessage): boolean {
-  return (req.socket as { role?: number } | null)?.role === AUTHORIZER;
+  return roleOf(req) === 'authorizer';
 }
 
 /** Has an application's authorizers answer. Who forgets to, and whatever page is sent without a status, denies. */

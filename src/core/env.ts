@@ -1,18 +1,33 @@
 import type { IncomingMessage } from 'node:http';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
+
+/** What the web server asks for: an answer; a decision about access; a file processed. */
+export type Role = 'responder' | 'authorizer' | 'filter';
 
 /** What the socket of a request that came over FastCGI has besides a socket's own. */
 export interface CgiSocket {
+  /** The number of the role, in FCGI_BEGIN_REQUEST. */
+  readonly role: number;
   /** The CGI parameters as the web server sent them. */
   readonly params: Record<string, string>;
   /** To the web server's error log. */
   readonly stderr: Writable;
+  /** FCGI_DATA. */
+  readonly data: Readable;
 }
+
+/** By the numbers that the FastCGI specification gives them in section 6. */
+const ROLES: readonly Role[] = ['responder', 'responder', 'authorizer', 'filter'];
 
 /** The socket of a message, when it came over FastCGI. */
 export function cgiSocket(message: IncomingMessage): CgiSocket | undefined {
   const socket = message.socket as unknown as CgiSocket | undefined;
   return socket && 'params' in socket ? socket : undefined;
+}
+
+/** Without FastCGI, a message is for a responder. */
+export function roleOf(message: IncomingMessage): Role {
+  return ROLES[cgiSocket(message)?.role ?? 0];
 }
 
 /** The CGI/1.1 parameters (RFC 3875, section 4) of a request that came over HTTP. */

@@ -1,12 +1,13 @@
 import http from 'node:http';
 import { isIP } from 'node:net';
+import type { Readable } from 'node:stream';
 import accepts from 'accepts';
 import fresh from 'fresh';
 import proxyAddr from 'proxy-addr';
 import typeIs from 'type-is';
 import type { Application } from './app.ts';
 import { type BodyOptions, type Form, readBytes, readForm, readJson, readText } from './body.ts';
-import { cgiSocket, makeEnv } from './env.ts';
+import { cgiSocket, makeEnv, type Role, roleOf } from './env.ts';
 import type { Response } from './response.ts';
 import type { Route } from './route.ts';
 import { type QueryParser, type Settings, settingsOf, type TrustFunction } from './settings.ts';
@@ -57,6 +58,29 @@ export class Request<Params = Record<string, string | string[]>> extends http.In
     if (socket) return socket.params;
     this[ENV] ??= makeEnv(this);
     return this[ENV];
+  }
+
+  /** What the web server asks for (FastCGI, section 6); over HTTP always `'responder'`. */
+  get role(): Role {
+    return roleOf(this);
+  }
+
+  set role(value: unknown) {
+    assign(this, 'role', value);
+  }
+
+  /**
+   * For a Filter, the file that it is to process (FastCGI, section 6.4); undefined in every other role.
+   *
+   * It fails with `ECONNRESET` when the web server gives the request up, and with `FCGI_ERR_BODY_UNDERRUN` or
+   * `FCGI_ERR_BODY_OVERRUN` if it is not as long as `env.FCGI_DATA_LENGTH` says.
+   */
+  get data(): Readable | undefined {
+    return this.role === 'filter' ? cgiSocket(this)?.data : undefined;
+  }
+
+  set data(value: unknown) {
+    assign(this, 'data', value);
   }
 
   /** The request body: this message, which is a Readable and has `bytes()`, `text()`, `json()` and `form()`. */
@@ -255,6 +279,11 @@ export function isConditional({ rawHeaders }: http.IncomingMessage): boolean {
     if (name.charCodeAt(2) === 0x2d && (name.charCodeAt(0) | 0x20) === 0x69) return true;
   }
   return false;
+}
+
+/** For the names that Express leaves to applications, which keep a user's role or what they found on the request. */
+function assign(req: http.IncomingMessage, name: string, value: unknown): void {
+  Object.defineProperty(req, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
 function trustOf(message: { app?: { settings: Settings } }): TrustFunction {

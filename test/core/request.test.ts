@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { Request } from '../../src/core/request.ts';
 import { deferred, serve } from './pair.ts';
@@ -181,6 +182,34 @@ describe('req.is', () => {
 
   it('is null without a body', async () => {
     expect(await look((req) => req.is('json'), '/', { 'content-type': 'application/json' })).toBe(null);
+  });
+});
+
+describe('req.role and req.data', () => {
+  it('are a responder, and nothing, over HTTP', async () => {
+    expect(await look((req) => [req.role, req.data === undefined])).toEqual(['responder', true]);
+  });
+
+  it.each([
+    [1, 'responder', false],
+    [2, 'authorizer', false],
+    [3, 'filter', true],
+  ])('of the FastCGI role %i are %s, and data: %s', async (role, name, hasData) => {
+    const data = Readable.from(['the file']);
+    const found = await look((req) => {
+      Object.assign(req.socket, { params: {}, role, data });
+      return [req.role, req.data === data];
+    });
+    expect(found).toEqual([name, hasData]);
+  });
+
+  it('can be assigned, as applications do that keep a user there', async () => {
+    const found = await look((req) => {
+      Object.assign(req, { role: 'admin', data: { mine: 'yes' } });
+      req.role = 'owner';
+      return [req.role, req.data, Object.keys(req).includes('role')];
+    });
+    expect(found).toEqual(['owner', { mine: 'yes' }, true]);
   });
 });
 

@@ -17,11 +17,11 @@ export class Answer {
   length = 0;
   bytesWritten = 0;
   headSent = false;
-  /** The head fits in no record: a plain 500 is in its place. */
-  headTooLong = false;
-  /** Bytes by which the body was longer than its Content-Length. */
-  overrun = 0;
 
+  /** The head fits in no record: a plain 500 is in its place. */
+  #headTooLong = false;
+  /** Bytes by which the body was longer than its Content-Length. */
+  #overrun = 0;
   #parts: Part[] = [];
   #callbacks: WriteCallback[] = [];
   /** Characters of the response's own head, which begins what is written next. */
@@ -30,9 +30,23 @@ export class Answer {
   #bodyLeft = Number.POSITIVE_INFINITY;
   #raw = '';
 
-  /** Bytes of the body that its Content-Length promised and that have not come. */
-  get missing(): number {
-    return this.#bodyLeft === Number.POSITIVE_INFINITY ? 0 : this.#bodyLeft;
+  /** What was wrong with it and could be mended, in words for the log; '' if nothing was. */
+  get flaw(): string {
+    if (this.#headTooLong) return 'FCGI_ERR_RESPONSE_HEAD: the head is longer than a record and was not sent';
+    if (this.#overrun === 0) return '';
+    return `FCGI_ERR_RESPONSE_OVERRUN: ${this.#overrun} bytes beyond the Content-Length were cut off`;
+  }
+
+  /**
+   * Where it broke off, in words; '' if it is whole.
+   *
+   * @param ended Whether the response that was begun has been ended.
+   */
+  missing(ended: boolean): string {
+    if (!this.headSent) return 'its head';
+    if (!ended) return 'its end';
+    const left = this.#bodyLeft;
+    return left === 0 || left === Number.POSITIVE_INFINITY ? '' : `${left} bytes of its Content-Length`;
   }
 
   /** The response has made its head, `length` characters; it will come with what is written next. */
@@ -43,7 +57,7 @@ export class Answer {
 
   write(data: Part, encoding?: BufferEncoding | null): void {
     if (this.headSent) {
-      if (!this.headTooLong) this.#add(data, encoding, 0);
+      if (!this.#headTooLong) this.#add(data, encoding, 0);
     } else if (this.#headLength === 0 || !isHead(data)) {
       this.#writeRaw(data, encoding);
     } else {
@@ -57,7 +71,7 @@ export class Answer {
     if (head <= MAX_HEAD / 2 || Buffer.byteLength(data.slice(0, head), encoding ?? 'utf8') <= MAX_HEAD) {
       this.#add(data, encoding, head);
     } else {
-      this.headTooLong = true;
+      this.#headTooLong = true;
       this.replace(500, 'Internal Server Error', this.#bodyLeft > 0);
     }
   }
@@ -73,7 +87,7 @@ export class Answer {
     let length = part.length;
     const over = length - head - this.#bodyLeft;
     if (over > 0) {
-      this.overrun += over;
+      this.#overrun += over;
       length -= over;
       part = typeof part === 'string' ? part.slice(0, length) : part.subarray(0, length);
     }
@@ -131,7 +145,7 @@ export class Answer {
 
 /** Not an interim answer, which may come between. */
 function isHead(data: Part): boolean {
-  return typeof data === 'string' && data.startsWith('Status: ');
+  return typeof data === 'string' && !data.startsWith('HTTP/');
 }
 
 function isText(encoding: string | null | undefined): boolean {

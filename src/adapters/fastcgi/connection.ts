@@ -1,31 +1,34 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { FcgiError, fcgiError } from '../../core/errors.ts';
+import { Backpressure } from './backpressure.ts';
 import {
   FCGI_ABORT_REQUEST,
-  FCGI_AUTHORIZER,
   FCGI_BEGIN_REQUEST,
   FCGI_DATA,
   FCGI_FILTER,
   FCGI_GET_VALUES,
   FCGI_KEEP_CONN,
-  FCGI_MAX_CONNS,
-  FCGI_MAX_REQS,
   FCGI_MPXS_CONNS,
   FCGI_PARAMS,
   FCGI_REQUEST_COMPLETE,
   FCGI_RESPONDER,
+  FCGI_STDERR,
   FCGI_STDIN,
+  FCGI_STDOUT,
   FCGI_UNKNOWN_ROLE,
 } from './constants.ts';
-import { type DispatchServer, dispatch } from './dispatch.ts';
-import { addChunked, readHead } from './head.ts';
+import type { DispatchServer } from './dispatch.ts';
 import type { Limits } from './limits.ts';
 import { Output } from './output.ts';
 import { decodePairs } from './pairs.ts';
 import { type RecordHandler, RecordParser } from './parser.ts';
 import { decodeBeginRequest, encodeGetValuesResult, encodeUnknownType } from './records.ts';
-import { type RequestConnection, RequestSocket } from './request-socket.ts';
+import { addData, addParams, addStdin, endData, endParams, endStdin } from './request-input.ts';
+import { RequestSocket } from './request-socket.ts';
+import { Requests } from './requests.ts';
+import { Timeouts } from './timeouts.ts';
+import { variablesOf } from './variables.ts';
 
 /** What a connection needs of its server. */
 export interface ConnectionServer extends DispatchServer {
@@ -36,89 +39,71 @@ export interface ConnectionServer extends DispatchServer {
   live: number;
 }
 
-/** How long an input may be held back for its reader when something else could be waiting behind it. */
-const HOLD_MS = 1000;
-
-/** No record has this version; nginx takes the mere end of a connection for the end of an answer. */
-const BROKEN_OFF = Buffer.alloc(8, 0xff);
-
 /**
  * One connection from a web server: a switch over the records that come, and the requests that they make up, any
  * number at a time.
  */
-export class Connection implements RecordHandler, RequestConnection {
+export class Connection implements RecordHandler {
   readonly server: ConnectionServer;
   readonly limits: Limits;
   readonly output: Output;
+  readonly requests: Requests;
   readonly highWaterMark: number;
 
   readonly #socket: Socket;
   readonly #parser = new RecordParser(this);
-  /** By id: those under way, and those answered while somebody still reads their input. */
-  readonly #requests = new Map<number, RequestSocket | undefined>();
-  #live = 0;
-  /** Whether the web server has several requests under way here. */
-  #multiplexed = false;
-  /** Those with something to send. */
-  #ready: RequestSocket[] = [];
-  #reading = false;
-  #scheduled = false;
-  /** An answer was broken off. Only the connection can tell that to the web server; it waits for the other requests. */
-  #broken = false;
-  /** It closes as soon as no request is under way. */
-  #closing = false;
-  /** New requests came although the answers to earlier ones had not been taken. */
-  #flooded = false;
-  #heldSince = 0;
+  readonly #backpressure: Backpressure;
+  readonly #timeouts: Timeouts;
+  /** Bytes that came for nobody since a request began. */
   #thrownAway = 0;
-  #lastActive: number;
-  #closedAt = 0;
-  #watched = false;
 
   constructor(server: ConnectionServer, socket: Socket) {
     this.server = server;
     this.limits = server.limits;
     this.highWaterMark = socket.writableHighWaterMark;
-    this.output = new Output(socket);
+    this.output = new Output(this, socket);
+    this.requests = new Requests(server);
     this.#socket = socket;
-    this.#lastActive = server.now;
+    this.#backpressure = new Backpressure(this, socket);
+    this.#timeouts = new Timeouts(this, socket);
     socket.on('data', (chunk) => this.#onChunk(chunk));
     socket.on('end', () => this.#onPeerEnd());
-    socket.on('drain', () => this.#onDrain());
+    socket.on('drain', () => this.onDrain());
     // 'close' follows.
     socket.on('error', () => {});
-    socket.on('timeout', () => socket.destroy());
     socket.on('close', () => this.#abandon());
   }
 
+  /** No request is under way. */
   get idle(): boolean {
-    return this.#live === 0;
+    return this.requests.live === 0;
   }
 
   // ---- What comes in ---------------------------------------------------------------------------
 
   #onChunk(chunk: Buffer): void {
-    this.#lastActive = this.server.now;
-    this.#reading = true;
+    this.#timeouts.onActive();
+    this.output.held = true;
     try {
       this.#parser.write(chunk);
     } catch (error) {
-      this.#fail(error as Error);
+      this.#fail(error);
+    } finally {
+      this.output.held = false;
+      this.output.flush();
     }
-    this.#reading = false;
-    this.#flush();
   }
 
   onRecord(type: number, id: number, chunk: Buffer, start: number, end: number): void {
     switch (type) {
       case FCGI_BEGIN_REQUEST:
-        this.#onBegin(id, chunk, start);
+        this.#begin(id, chunk, start);
         break;
       case FCGI_ABORT_REQUEST:
-        this.#onAbort(id);
+        this.#abort(id);
         break;
       case FCGI_GET_VALUES:
-        this.#onGetValues(chunk.subarray(start, end));
+        this.#tellVariables(chunk.subarray(start, end));
         break;
       default:
         throw notFromWebServer(type);
@@ -126,33 +111,41 @@ export class Connection implements RecordHandler, RequestConnection {
   }
 
   onData(type: number, id: number, chunk: Buffer, start: number, end: number): void {
-    const request = this.#requests.get(id);
+    const request = this.requests.get(id);
     // Section 3.3: what belongs to no request under way is ignored. Here, as long as it is not too much.
     if (request === undefined) {
       this.#throwAway(end - start);
       return;
     }
-    switch (type) {
-      case FCGI_PARAMS:
-        this.#onParams(request, chunk, start, end);
-        break;
-      case FCGI_STDIN:
-        this.#onStdin(request, chunk.subarray(start, end));
-        break;
-      case FCGI_DATA:
-        this.#onFilterData(request, chunk.subarray(start, end));
-        break;
-      default:
-        throw notFromWebServer(type);
+    if (type === FCGI_STDOUT || type === FCGI_STDERR) throw notFromWebServer(type);
+    try {
+      switch (type) {
+        case FCGI_PARAMS:
+          addParams(request, chunk, start, end);
+          break;
+        case FCGI_STDIN:
+          if (!addStdin(request, chunk.subarray(start, end))) this.#throwAway(end - start);
+          break;
+        case FCGI_DATA:
+          if (!addData(request, chunk.subarray(start, end))) this.#throwAway(end - start);
+      }
+    } catch (error) {
+      this.refuse(request, error);
     }
+    if (request.inputPaused) this.#backpressure.regulate();
   }
 
   onDataEnd(type: number, id: number): void {
-    const request = this.#requests.get(id);
+    const request = this.requests.get(id);
     if (request === undefined) return;
-    if (type === FCGI_PARAMS) this.#onParamsEnd(request);
-    else if (type === FCGI_STDIN) this.#onStdinEnd(request);
-    else if (type === FCGI_DATA && request.role === FCGI_FILTER) request.dataInflow.end();
+    try {
+      if (type === FCGI_PARAMS) endParams(request);
+      else if (type === FCGI_STDIN) endStdin(request);
+      else if (type === FCGI_DATA) endData(request);
+    } catch (error) {
+      this.refuse(request, error);
+    }
+    if (request.ended && request.stdinEnded) this.requests.forget(request);
   }
 
   onUnknown(type: number, id: number): void {
@@ -160,138 +153,23 @@ export class Connection implements RecordHandler, RequestConnection {
     if (id === 0) this.output.record(encodeUnknownType(type));
   }
 
-  #onBegin(id: number, chunk: Buffer, start: number): void {
+  #begin(id: number, chunk: Buffer, start: number): void {
     // Nobody could be answered any more.
     if (this.#socket.writableEnded) return;
-    const before = this.#requests.get(id);
-    if (before !== undefined) {
-      if (!before.ended)
-        throw fcgiError('FCGI_ERR_DUPLICATE_ID', `Request ${id} was begun again while it was under way`);
-      before.abortInput();
-    }
-    this.#thrownAway = 0;
-    if (this.#socket.writableNeedDrain) {
-      this.#flooded = true;
-      this.#regulate();
-    }
     const { role, flags } = decodeBeginRequest(chunk, start);
     const request = new RequestSocket(this, id, role, (flags & FCGI_KEEP_CONN) !== 0, this.server.now);
-    this.#requests.set(id, request);
-    this.#live++;
-    this.server.live++;
-    if (id !== 1 || this.#live > 1) this.#multiplexed = true;
+    this.requests.begin(request);
+    this.#thrownAway = 0;
+    this.#backpressure.onBegin(request);
     if (role < FCGI_RESPONDER || role > FCGI_FILTER) {
-      this.#refuse(request, fcgiError('FCGI_ERR_UNKNOWN_ROLE', `There is no role ${role}`));
-    } else if (this.#overloaded) {
-      this.#refuse(request, fcgiError('FCGI_ERR_OVERLOADED', 'Too many requests at a time'));
+      this.refuse(request, fcgiError('FCGI_ERR_UNKNOWN_ROLE', `There is no role ${role}`));
+    } else if (this.output.broken || this.requests.tooMany) {
+      this.refuse(request, fcgiError('FCGI_ERR_OVERLOADED', 'Too many requests at a time'));
     }
   }
 
-  get #overloaded(): boolean {
-    const { maxRequests, maxRequestsPerConnection } = this.limits;
-    return this.#broken || this.#live > maxRequestsPerConnection || this.server.live > maxRequests;
-  }
-
-  #onParams(request: RequestSocket, chunk: Buffer, start: number, end: number): void {
-    try {
-      if (request.paramsEnded) throw fcgiError('FCGI_ERR_BAD_REQUEST', 'Parameters after their end');
-      request.cgi.add(chunk, start, end);
-    } catch (error) {
-      this.#refuse(request, error);
-    }
-  }
-
-  #onParamsEnd(request: RequestSocket): void {
-    if (request.paramsEnded) return;
-    request.paramsEnded = true;
-    try {
-      request.head = readHead(request.cgi, this.limits.maxParamsCount);
-      this.#checkLength(request.head.contentLength);
-    } catch (error) {
-      this.#refuse(request, error);
-      return;
-    }
-    if (request.role === FCGI_AUTHORIZER) {
-      // It has no body (section 6.3), and some web servers do not send the end of one.
-      request.stdinEnded = true;
-      dispatch(request, request.head);
-      request.endStdin();
-    } else if (request.head.contentLength !== -1 || request.head.chunked) {
-      dispatch(request, request.head);
-    }
-    // Otherwise the next record tells whether there is a body.
-  }
-
-  #onStdin(request: RequestSocket, chunk: Buffer): void {
-    const { head } = request;
-    if (head === undefined) {
-      this.#refuse(request, fcgiError('FCGI_ERR_BAD_REQUEST', 'A body before the end of the parameters'));
-      return;
-    }
-    if (request.req === undefined) {
-      addChunked(head);
-      dispatch(request, head);
-    }
-    if (request.stdinEnded || request.destroyed) {
-      this.#throwAway(chunk.length);
-      return;
-    }
-    const { stdin } = request;
-    const length = stdin.bytes + chunk.length;
-    try {
-      this.#checkLength(length);
-      if (head.contentLength !== -1 && length > head.contentLength) {
-        throw fcgiError('FCGI_ERR_BODY_OVERRUN', `The body is longer than its ${head.contentLength} bytes`);
-      }
-      stdin.push(chunk);
-    } catch (error) {
-      this.#refuse(request, error);
-      return;
-    }
-    if (stdin.paused) this.#regulate();
-  }
-
-  #onStdinEnd(request: RequestSocket): void {
-    if (request.stdinEnded) return;
-    request.stdinEnded = true;
-    const { head } = request;
-    if (head === undefined) {
-      this.#refuse(request, fcgiError('FCGI_ERR_BAD_REQUEST', 'The end of the body before that of the parameters'));
-      return;
-    }
-    if (request.req === undefined) {
-      dispatch(request, head);
-      if (request.destroyed) return;
-    }
-    if (head.contentLength > 0 && request.stdin.bytes < head.contentLength) {
-      this.#refuse(
-        request,
-        fcgiError('FCGI_ERR_BODY_UNDERRUN', `The body ended before its ${head.contentLength} bytes`),
-      );
-    } else {
-      request.endStdin();
-    }
-    if (request.ended) this.#forget(request);
-  }
-
-  #onFilterData(request: RequestSocket, chunk: Buffer): void {
-    if (request.role !== FCGI_FILTER) {
-      this.#throwAway(chunk.length);
-      return;
-    }
-    const { dataInflow } = request;
-    try {
-      this.#checkLength(dataInflow.bytes + chunk.length);
-      dataInflow.push(chunk);
-    } catch (error) {
-      this.#refuse(request, error);
-      return;
-    }
-    if (dataInflow.paused) this.#regulate();
-  }
-
-  #onAbort(id: number): void {
-    const request = this.#requests.get(id);
+  #abort(id: number): void {
+    const request = this.requests.get(id);
     if (request === undefined) return;
     if (request.ended) {
       // Late, as it may be (section 5.4): the answer and the abort have crossed.
@@ -302,21 +180,10 @@ export class Connection implements RecordHandler, RequestConnection {
     }
   }
 
-  #onGetValues(content: Buffer): void {
-    const known: Record<string, string> = {
-      [FCGI_MAX_CONNS]: variable(this.limits.maxConnections),
-      [FCGI_MAX_REQS]: variable(this.limits.maxRequests),
-      [FCGI_MPXS_CONNS]: '1',
-    };
+  #tellVariables(content: Buffer): void {
     const asked = new Set(decodePairs(content).map(([name]) => name));
-    if (asked.has(FCGI_MPXS_CONNS)) this.#multiplexed = true;
-    this.output.record(encodeGetValuesResult(Object.entries(known).filter(([name]) => asked.has(name))));
-  }
-
-  #checkLength(length: number): void {
-    const { maxBodyBytes } = this.limits;
-    if (length > maxBodyBytes)
-      throw fcgiError('FCGI_ERR_BODY_TOO_LARGE', `The body has more than ${maxBodyBytes} bytes`);
+    if (asked.has(FCGI_MPXS_CONNS)) this.#backpressure.share();
+    this.output.record(encodeGetValuesResult(variablesOf(this.limits).filter(([name]) => asked.has(name))));
   }
 
   #throwAway(bytes: number): void {
@@ -324,34 +191,39 @@ export class Connection implements RecordHandler, RequestConnection {
     if (this.#thrownAway > this.limits.maxDrainBytes) this.#socket.destroy();
   }
 
+  /** The reader of an input wants more, or none of it. */
+  onResumed(): void {
+    this.#backpressure.regulate();
+  }
+
+  /** The web server has taken what was written. */
+  onDrain(): void {
+    this.#timeouts.onActive();
+    this.#backpressure.onDrain();
+    for (const request of this.requests) if (request?.writableNeedDrain) request.drain();
+  }
+
   // ---- How a request ends ------------------------------------------------------------------------
 
+  /** The answer is said to be complete. */
   onAnswered(request: RequestSocket): void {
     if (request.ended) return;
-    const { answer } = request;
-    if (answer.overrun > 0) {
-      request.log(`FCGI_ERR_RESPONSE_OVERRUN: ${answer.overrun} bytes beyond the Content-Length were cut off\n`);
-    }
-    if (answer.headTooLong) request.log('FCGI_ERR_RESPONSE_HEAD: the head is longer than a record and was not sent\n');
+    const { answer, res } = request;
+    if (answer.flaw !== '') request.log(`${answer.flaw}\n`);
     // Once the response has begun, only it can tell that the answer is complete.
-    const cutShort = request.res?.headersSent === true && !request.res.writableEnded;
-    if (!answer.headSent || answer.missing > 0 || cutShort) {
-      const missing = !answer.headSent
-        ? 'its head'
-        : cutShort
-          ? 'its end'
-          : `${answer.missing} bytes of its Content-Length`;
+    const missing = answer.missing(res?.headersSent !== true || res.writableEnded);
+    if (missing !== '') {
       request.destroy(fcgiError('FCGI_ERR_RESPONSE_UNDERRUN', `The answer broke off before ${missing}`));
       return;
     }
     this.#end(request, FCGI_REQUEST_COMPLETE);
     request.leaving = true;
     this.output.answered(request);
-    if (!this.#reading) this.#flush();
+    if (!this.output.held) this.output.flush();
   }
 
   /** A request that cannot be served. A bare END_REQUEST would be an empty 200 to some web servers. */
-  #refuse(request: RequestSocket, error: unknown): void {
+  refuse(request: RequestSocket, error: unknown): void {
     if (!(error instanceof FcgiError)) throw error;
     this.server.emit('clientError', error, this.#socket);
     if (request.ended) {
@@ -364,23 +236,25 @@ export class Connection implements RecordHandler, RequestConnection {
       this.#end(request, error.code === 'FCGI_ERR_UNKNOWN_ROLE' ? FCGI_UNKNOWN_ROLE : FCGI_REQUEST_COMPLETE);
     }
     request.destroy(error);
+    this.output.schedule();
   }
 
+  /** It is over. Unless it has `ended`, the application gave it up: what has left of its answer must not look whole. */
   onDestroyed(request: RequestSocket): void {
     // What still comes for it is thrown away.
-    if (!request.stdinEnded) this.#forget(request);
+    if (!request.stdinEnded) this.requests.forget(request);
     if (request.ended) return;
-    if (this.#live > 1 && !request.answer.headSent) {
+    if (this.requests.live > 1 && !request.answer.headSent) {
       // What web servers answer for a worker that closes without a word; this one has other requests to answer.
       request.replaceAnswer(502, STATUS_CODES[502]!);
       this.#end(request, FCGI_REQUEST_COMPLETE);
     } else {
-      this.#broken = true;
+      this.output.broken = true;
       request.ended = true;
       request.flush();
       this.#release(request);
     }
-    this.#schedule();
+    this.output.schedule();
   }
 
   #end(request: RequestSocket, protocolStatus: number): void {
@@ -391,147 +265,39 @@ export class Connection implements RecordHandler, RequestConnection {
   }
 
   #release(request: RequestSocket): void {
-    this.#live--;
-    this.server.live--;
-    this.#lastActive = this.server.now;
-    if (!request.keepConnection) this.#closing = true;
-    if (request.stdinEnded) this.#forget(request);
-    if (request.inputPaused) this.#regulate();
-  }
-
-  #forget(request: RequestSocket): void {
-    // Not deleted: the next request will have the same id, and to make room for it anew costs more.
-    if (this.#requests.get(request.id) === request) this.#requests.set(request.id, undefined);
-  }
-
-  // ---- What goes out -----------------------------------------------------------------------------
-
-  onOutput(request: RequestSocket): void {
-    if (!request.ready) {
-      request.ready = true;
-      this.#ready.push(request);
-    }
-    this.#schedule();
-  }
-
-  /** What is written in one turn leaves in one write. */
-  #schedule(): void {
-    if (this.#reading || this.#scheduled) return;
-    this.#scheduled = true;
-    process.nextTick(() => this.#flush());
-  }
-
-  #flush(): void {
-    this.#scheduled = false;
-    let full = false;
-    for (const request of this.#ready) {
-      request.ready = false;
-      if (!request.ended) request.flush();
-      if (request.writableNeedDrain) full = true;
-    }
-    this.#ready.length = 0;
-    const over = this.#live === 0 && (this.#closing || this.#broken);
-    if (over && this.#broken) this.output.record(BROKEN_OFF);
-    this.output.flush();
-    if (over) this.#halfClose();
-    // Where the socket never was full, no 'drain' will come from it.
-    if (full && !this.#socket.writableNeedDrain) process.nextTick(() => this.#onDrain());
-  }
-
-  #onDrain(): void {
-    this.#lastActive = this.server.now;
-    if (this.#flooded) {
-      this.#flooded = false;
-      this.#regulate();
-    }
-    for (const request of this.#requests.values()) {
-      if (request?.writableNeedDrain) request.drain();
-    }
-  }
-
-  /** An input whose reader has enough is held back where that holds back nothing else; elsewhere it is kept. */
-  #regulate(): void {
-    let hold = this.#flooded;
-    if (!this.#multiplexed)
-      for (const request of this.#requests.values()) hold ||= request?.ended === false && request.inputPaused;
-    if (hold === this.#socket.isPaused()) return;
-    this.#heldSince = this.server.now;
-    if (hold) this.#socket.pause();
-    else this.#socket.resume();
-  }
-
-  onResumed(_request: RequestSocket): void {
-    this.#regulate();
+    this.requests.end(request);
+    this.#timeouts.onActive();
+    if (!request.keepConnection) this.output.closing = true;
+    if (request.inputPaused) this.#backpressure.regulate();
   }
 
   // ---- The end -----------------------------------------------------------------------------------
 
   /** Closes as soon as no request is under way. */
   close(): void {
-    this.#closing = true;
-    this.#schedule();
+    this.output.closing = true;
+    this.output.schedule();
   }
 
   destroy(): void {
     this.#socket.destroy();
   }
 
-  /** Our side is closed; what the web server still sends is thrown away, as a reset could take the answer with it. */
-  #halfClose(): void {
-    if (this.#socket.writableEnded) return;
-    this.#socket.end();
-  }
-
   /** Looks for what has taken too long. */
   sweep(): void {
-    const { headersTimeout, requestTimeout } = this.limits;
-    const { now } = this.server;
-    for (const request of this.#requests.values()) {
-      if (request === undefined) continue;
-      const limit = request.paramsEnded ? requestTimeout : headersTimeout;
-      if (!request.ended && !request.stdinEnded && now - request.begun > limit) {
-        this.#refuse(request, fcgiError('FCGI_ERR_REQUEST_TIMEOUT', `Not all of the request came within ${limit} ms`));
-        this.#schedule();
-      }
-    }
-    if (this.#socket.isPaused() && now - this.#heldSince > HOLD_MS) this.#readOn();
-    this.#closeIdle(now);
-  }
-
-  /**
-   * Behind an input held back there may be another request; or the web server may not take the answer before it has
-   * sent all of the input. From now on, what the reader does not want is kept.
-   */
-  #readOn(): void {
-    for (const request of this.#requests.values()) {
-      if (request?.ended === false && (request.keepConnection || request.writableNeedDrain)) this.#multiplexed = true;
-    }
-    this.#regulate();
-  }
-
-  #closeIdle(now: number): void {
-    const { idleTimeout, closeTimeout } = this.limits;
-    const socket = this.#socket;
-    const sending = this.output.length > 0;
-    // Whether the peer takes anything of what is being sent, only the socket itself can see.
-    if (sending !== this.#watched && idleTimeout < Number.POSITIVE_INFINITY) {
-      this.#watched = sending;
-      socket.setTimeout(sending ? idleTimeout : 0);
-    }
-    if (socket.writableFinished) {
-      this.#closedAt ||= now;
-      if (now - this.#closedAt > closeTimeout) socket.destroy();
-    } else if (!sending && this.#live === 0 && now - this.#lastActive > idleTimeout) {
-      socket.destroy();
-    }
+    this.#timeouts.sweep();
+    this.#backpressure.sweep();
   }
 
   /** The web server is out of step: nothing more that it says can be understood. */
   #fail(error: unknown): void {
-    if (!(error instanceof FcgiError)) throw error;
+    if (!(error instanceof FcgiError)) {
+      this.#socket.destroy();
+      throw error;
+    }
     this.server.emit('clientError', error, this.#socket);
     // What was answered before still leaves.
-    this.#flush();
+    this.output.flush();
     this.#socket.destroySoon();
   }
 
@@ -542,12 +308,12 @@ export class Connection implements RecordHandler, RequestConnection {
     } catch (error) {
       this.#fail(error);
     }
-    if (this.#live > 0) this.#socket.destroy();
+    if (!this.idle) this.#socket.destroy();
   }
 
   #abandon(): void {
     this.#parser.stop();
-    for (const request of this.#requests.values()) {
+    for (const request of this.requests) {
       if (request === undefined) continue;
       if (request.ended) {
         request.abortInput();
@@ -562,9 +328,4 @@ export class Connection implements RecordHandler, RequestConnection {
 
 function notFromWebServer(type: number): FcgiError {
   return fcgiError('FCGI_ERR_RECORD', `A web server sends no record of type ${type}`);
-}
-
-/** FCGI_MAX_CONNS and FCGI_MAX_REQS are numbers; without a limit, a large one. */
-function variable(limit: number): string {
-  return String(Math.min(limit, 0x7fffffff));
 }

@@ -7,11 +7,13 @@ export class Inflow {
   paused = false;
   /** Bytes that came. */
   bytes = 0;
+  /** All has come. */
+  ended = false;
 
   readonly #reader: Readable;
   readonly #backlog: Backlog;
   readonly #onEnd: () => void;
-  #ended = false;
+  #closed = false;
 
   /** @param onEnd Called when all has been passed on: it tells the reader. */
   constructor(reader: Readable, maxBufferedBytes: number, onEnd: () => void) {
@@ -23,20 +25,16 @@ export class Inflow {
   /** @throws FcgiError FCGI_ERR_OVERLOADED */
   push(chunk: Buffer): void {
     this.bytes += chunk.length;
+    if (this.#closed) return;
     if (this.paused) {
       this.#backlog.push(chunk);
       return;
     }
-    try {
-      this.paused = !this.#reader.push(chunk);
-    } catch (error) {
-      // A listener's: on node:http as well an uncaught exception, but not inside the parser, where other requests wait.
-      process.nextTick(rethrow, error);
-    }
+    this.paused = !pushTo(this.#reader, chunk);
   }
 
   end(): void {
-    this.#ended = true;
+    this.ended = true;
     if (this.#backlog.empty) this.#finish();
   }
 
@@ -49,11 +47,12 @@ export class Inflow {
       if (chunk === undefined) break;
       this.paused = !this.#reader.push(chunk);
     }
-    if (this.#ended && this.#backlog.empty) this.#finish();
+    if (this.ended && this.#backlog.empty) this.#finish();
   }
 
-  /** Nobody will read any more. */
+  /** Nobody will read any more: what still comes is only counted. */
   close(): void {
+    this.#closed = true;
     this.paused = false;
     this.#backlog.close();
   }
@@ -61,6 +60,19 @@ export class Inflow {
   #finish(): void {
     this.#backlog.close();
     this.#onEnd();
+  }
+}
+
+/**
+ * What `push` does and gives. A listener's exception is uncaught, as on node:http, but not inside the parser, where other
+ * requests wait.
+ */
+export function pushTo(reader: Readable, chunk: Buffer | null): boolean {
+  try {
+    return reader.push(chunk);
+  } catch (error) {
+    process.nextTick(rethrow, error);
+    return true;
   }
 }
 

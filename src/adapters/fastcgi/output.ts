@@ -1,35 +1,45 @@
 import type { Socket } from 'node:net';
+import type { Connection } from './connection.ts';
 import { FCGI_END_REQUEST, FCGI_MAX_LENGTH, FCGI_REQUEST_COMPLETE, FCGI_STDOUT } from './constants.ts';
 import { encodeStream } from './records.ts';
+import type { RequestSocket } from './request-socket.ts';
 
 /** Text whose characters are bytes (latin1), or bytes. */
 export type Part = string | Uint8Array;
 
 export type WriteCallback = (error?: Error | null) => void;
 
-/** What ended with an answer. */
-export interface Answered {
-  finish(): void;
-  fail(): void;
-}
+/** No record has this version; nginx takes the mere end of a connection for the end of an answer. */
+const BROKEN_OFF = Buffer.alloc(8, 0xff);
 
 /** Up to here, bytes are copied behind their record header; beyond, copying costs more than one more `iovec`. */
 const COPY_BYTES = 16 * 1024;
 
 /**
- * The records on their way to the web server. They are gathered, and leave in one write: for a small answer, its head,
- * its body and the end of the request. As long as all of it is text it leaves as one string, since Node hands a string
- * to the system without making a Buffer of it.
+ * The records on their way to the web server. What is written in one turn leaves in one write: of a small answer its
+ * head, its body and the end of the request. As long as all of it is text it leaves as one string, since Node hands a
+ * string to the system without making a Buffer of it.
  */
 export class Output {
+  /** More may be written before this turn is over: only `flush` itself lets anything leave. */
+  held = false;
+  /** It ends as soon as no request is under way. */
+  closing = false;
+  /** An answer was broken off. Only the connection can tell that to the web server; it waits for the other requests. */
+  broken = false;
+
+  readonly #connection: Connection;
   readonly #socket: Socket;
+  #queue: RequestSocket[] = [];
+  #scheduled = false;
   #text = '';
   #parts: Part[] = [];
   #bytes = 0;
   #callbacks: WriteCallback[] = [];
-  #answers: Answered[] = [];
+  #answers: RequestSocket[] = [];
 
-  constructor(socket: Socket) {
+  constructor(connection: Connection, socket: Socket) {
+    this.#connection = connection;
     this.#socket = socket;
   }
 
@@ -64,20 +74,57 @@ export class Output {
   }
 
   /** Tells it, after the callbacks, that its answer has reached the system; before them, that it has not. */
-  answered(request: Answered): void {
+  answered(request: RequestSocket): void {
     this.#answers.push(request);
   }
 
-  flush(): void {
-    const socket = this.#socket;
-    if (this.#bytes > 0) {
-      const text = this.#text;
-      this.#text = '';
-      this.#bytes = 0;
-      if (this.#parts.length === 0) socket.write(text, 'latin1');
-      else this.#writeParts(text);
+  /** The request has something to send. */
+  enqueue(request: RequestSocket): void {
+    if (!request.queued) {
+      request.queued = true;
+      this.#queue.push(request);
     }
+    this.schedule();
+  }
+
+  schedule(): void {
+    if (this.held || this.#scheduled) return;
+    this.#scheduled = true;
+    process.nextTick(() => this.flush());
+  }
+
+  flush(): void {
+    this.#scheduled = false;
+    let full = false;
+    for (const request of this.#queue) {
+      request.queued = false;
+      if (!request.ended) request.flush();
+      if (request.writableNeedDrain) full = true;
+    }
+    this.#queue.length = 0;
+    const socket = this.#socket;
+    const last = (this.closing || this.broken) && this.#connection.idle && !socket.writableEnded;
+    if (last && this.broken) this.record(BROKEN_OFF);
+    this.#write();
+    this.#settle();
+    // What the web server still sends is thrown away: a reset could take the answer with it.
+    if (last) socket.end();
+    // Where the socket never was full, no 'drain' will come from it.
+    if (full && !socket.writableNeedDrain) process.nextTick(() => this.#connection.onDrain());
+  }
+
+  #write(): void {
+    if (this.#bytes === 0) return;
+    const text = this.#text;
+    this.#text = '';
+    this.#bytes = 0;
+    if (this.#parts.length === 0) this.#socket.write(text, 'latin1');
+    else this.#writeParts(text);
+  }
+
+  #settle(): void {
     if (this.#callbacks.length === 0 && this.#answers.length === 0) return;
+    const socket = this.#socket;
     const callbacks = this.#callbacks;
     const answers = this.#answers;
     this.#callbacks = [];
@@ -116,7 +163,7 @@ export class Output {
   }
 }
 
-function settle(callbacks: WriteCallback[], answers: Answered[], error: Error | null | undefined): void {
+function settle(callbacks: WriteCallback[], answers: RequestSocket[], error: Error | null | undefined): void {
   if (error) for (const answered of answers.splice(0)) answered.fail();
   try {
     while (callbacks.length > 0) callbacks.shift()!(error ?? null);

@@ -1,39 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable, type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { FcgiError } from '../../core/errors.ts';
 import { Answer } from './answer.ts';
+import { ClientSocket } from './client-socket.ts';
+import type { Connection } from './connection.ts';
 import type { DispatchServer } from './dispatch.ts';
+import { FilterData } from './filter-data.ts';
 import type { Head } from './head.ts';
-import { Inflow } from './inflow.ts';
-import type { Limits } from './limits.ts';
+import { Inflow, pushTo } from './inflow.ts';
 import { abortError, closeResponse, closeUnheard, drainResponse, dump, isRead, isUnheard } from './node-pair.ts';
-import type { Output, Part, WriteCallback } from './output.ts';
+import type { Part, WriteCallback } from './output.ts';
 import { Params } from './params.ts';
 import { StderrStream } from './stderr.ts';
-import { UnbuiltDuplex } from './unbuilt-duplex.ts';
-
-/** What a request asks of the connection that it came on. */
-export interface RequestConnection {
-  readonly output: Output;
-  readonly limits: Limits;
-  readonly highWaterMark: number;
-  readonly server: DispatchServer;
-  /** The request has something to send. */
-  onOutput(request: RequestSocket): void;
-  /** The answer is said to be complete. */
-  onAnswered(request: RequestSocket): void;
-  /** It is over. Unless it has `ended`, the application gave it up: what has left of its answer must not look whole. */
-  onDestroyed(request: RequestSocket): void;
-  /** The reader of the input wants more. */
-  onResumed(request: RequestSocket): void;
-}
 
 /**
  * One FastCGI request, in the place of the `net.Socket` of node:http's requests and responses. What is written to it,
  * HTTP's head and then a body, leaves as FCGI_STDOUT; it closes when the answer has left.
  */
-export class RequestSocket extends UnbuiltDuplex {
-  readonly connection: RequestConnection;
+export class RequestSocket extends ClientSocket {
+  readonly connection: Connection;
   readonly id: number;
   readonly role: number;
   readonly keepConnection: boolean;
@@ -51,8 +36,8 @@ export class RequestSocket extends UnbuiltDuplex {
   ended = false;
   /** All of the answer is on its way: `finish` or `fail` follows. */
   leaving = false;
-  /** It waits in the connection's list of those with something to send. */
-  ready = false;
+  /** It waits for the connection's output to take what it has to send. */
+  queued = false;
 
   // What node:http's own code and middleware find on a socket.
   readonly server: DispatchServer;
@@ -68,13 +53,13 @@ export class RequestSocket extends UnbuiltDuplex {
   writableNeedDrain = false;
 
   #stdin: Inflow | undefined;
-  #data: { stream: Readable; inflow: Inflow } | undefined;
+  #data: FilterData | undefined;
   #stderr: StderrStream | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** The answer has left, but somebody still reads the input. */
   #answered = false;
 
-  constructor(connection: RequestConnection, id: number, role: number, keepConnection: boolean, begun: number) {
+  constructor(connection: Connection, id: number, role: number, keepConnection: boolean, begun: number) {
     super();
     this.connection = connection;
     this.server = connection.server;
@@ -85,58 +70,10 @@ export class RequestSocket extends UnbuiltDuplex {
     this.cgi = new Params(connection.limits.maxParamsBytes);
   }
 
-  // ---- What the web server says of the request -------------------------------------------------
-
-  /** The CGI parameters (RFC 3875, section 4.1), as the web server sent them. */
-  get params(): Record<string, string> {
-    return this.cgi.toObject();
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.cgi.get('REMOTE_ADDR') || undefined;
-  }
-
-  get remotePort(): number | undefined {
-    return Number(this.cgi.get('REMOTE_PORT')) || undefined;
-  }
-
-  get remoteFamily(): 'IPv4' | 'IPv6' | undefined {
-    return familyOf(this.remoteAddress);
-  }
-
-  get localAddress(): string | undefined {
-    return this.cgi.get('SERVER_ADDR') || undefined;
-  }
-
-  get localPort(): number | undefined {
-    return Number(this.cgi.get('SERVER_PORT')) || undefined;
-  }
-
-  get localFamily(): 'IPv4' | 'IPv6' | undefined {
-    return familyOf(this.localAddress);
-  }
-
-  /** True over HTTPS, else undefined, as with node:https and node:http. */
-  get encrypted(): boolean | undefined {
-    const https = this.cgi.get('HTTPS').toLowerCase();
-    const secure = https === '' ? this.cgi.get('REQUEST_SCHEME') === 'https' : https !== 'off' && https !== '0';
-    return secure || undefined;
-  }
-
-  /** On a net.Socket it is a property like any other, which middleware and tests set. */
-  set encrypted(encrypted: boolean | undefined) {
-    Object.defineProperty(this, 'encrypted', { value: encrypted, writable: true, configurable: true });
-  }
-
-  address(): object {
-    const { localAddress: address, localFamily: family, localPort: port } = this;
-    return address === undefined ? {} : { address, family, port };
-  }
-
   // ---- The input -------------------------------------------------------------------------------
 
   get bytesRead(): number {
-    return this.cgi.end - this.cgi.start + (this.#stdin?.bytes ?? 0);
+    return this.cgi.end - this.cgi.start + (this.#stdin?.bytes ?? 0) + (this.#data?.inflow.bytes ?? 0);
   }
 
   /** Whether a reader of the input has enough for now. */
@@ -146,7 +83,6 @@ export class RequestSocket extends UnbuiltDuplex {
 
   /** FCGI_STDIN, which becomes the body. */
   get stdin(): Inflow {
-    this.#timer?.refresh();
     this.#stdin ??= new Inflow(this.req!, this.connection.limits.maxBufferedBytes, () => this.#endInput());
     return this.#stdin;
   }
@@ -164,7 +100,7 @@ export class RequestSocket extends UnbuiltDuplex {
     req.complete = true;
     // Then `finish` closes it.
     if (this.leaving && this.#stdin === undefined && isUnheard(req)) return;
-    req.push(null);
+    pushTo(req, null);
     if (this.#answered) this.destroy();
   }
 
@@ -173,32 +109,18 @@ export class RequestSocket extends UnbuiltDuplex {
     if (this.req?.complete === false) this.req.destroy(error);
   }
 
-  /** FCGI_DATA, the file that a Filter is to process (section 6.4). */
-  get data(): Readable {
-    return this.#openData().stream;
-  }
-
-  get dataInflow(): Inflow {
-    return this.#openData().inflow;
-  }
-
-  #openData(): { stream: Readable; inflow: Inflow } {
-    if (this.#data === undefined) {
-      const stream = new Readable({ read: () => this.resume() });
-      this.#data = {
-        stream,
-        inflow: new Inflow(stream, this.connection.limits.maxBufferedBytes, () => stream.push(null)),
-      };
-    }
+  /** FCGI_DATA; nothing comes on it unless the role is Filter. */
+  get data(): FilterData {
+    this.#data ??= new FilterData(this);
     return this.#data;
   }
 
   /** Node's request calls it whenever it wants more of its body. */
   resume(): this {
-    if (!this.inputPaused) return this;
-    this.#stdin?.resume();
-    this.#data?.inflow.resume();
-    this.connection.onResumed(this);
+    if (this.#stdin?.paused === true) {
+      this.#stdin.resume();
+      this.connection.onResumed();
+    }
     return this;
   }
 
@@ -222,38 +144,10 @@ export class RequestSocket extends UnbuiltDuplex {
     (this.stderr as StderrStream).add(line);
   }
 
-  get bytesWritten(): number {
-    return this.answer.bytesWritten;
-  }
-
-  get writableHighWaterMark(): number {
-    return this.connection.highWaterMark;
-  }
-
-  get readableHighWaterMark(): number {
-    return this.connection.highWaterMark;
-  }
-
-  get writableLength(): number {
-    return this.answer.length;
-  }
-
-  get writableEnded(): boolean {
-    return this.ended;
-  }
-
-  get writableFinished(): boolean {
-    return this.ended;
-  }
-
-  get readyState(): string {
-    return this.destroyed ? 'closed' : 'open';
-  }
-
   write(data: unknown, encoding?: unknown, callback?: unknown): boolean {
     const done = (typeof encoding === 'function' ? encoding : callback) as WriteCallback | null | undefined;
     const { connection, answer } = this;
-    this.#timer?.refresh();
+    this.onActive();
     if (this.ended) {
       if (done) process.nextTick(done, new Error('write after end'));
       return false;
@@ -262,7 +156,7 @@ export class RequestSocket extends UnbuiltDuplex {
       answer.write(data as Part, typeof encoding === 'string' ? (encoding as BufferEncoding) : null);
     }
     if (done) answer.onWritten(done);
-    if (this.writableCorked === 0) connection.onOutput(this);
+    if (this.writableCorked === 0) connection.output.enqueue(this);
     if (answer.length + connection.output.length < connection.highWaterMark) return true;
     this.writableNeedDrain = true;
     return false;
@@ -287,7 +181,7 @@ export class RequestSocket extends UnbuiltDuplex {
   }
 
   uncork(): void {
-    if (this.writableCorked > 0 && --this.writableCorked === 0) this.connection.onOutput(this);
+    if (this.writableCorked > 0 && --this.writableCorked === 0) this.connection.output.enqueue(this);
   }
 
   /**
@@ -371,7 +265,6 @@ export class RequestSocket extends UnbuiltDuplex {
     this.answer.clear();
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#stdin?.close();
-    this.#data?.inflow.close();
   }
 
   /** In node:http's order: the request hears of it first, then the response. */
@@ -385,15 +278,17 @@ export class RequestSocket extends UnbuiltDuplex {
     }
     if (this._httpMessage !== null || req?.complete === false) {
       // The application's own error is for the socket and the response, as on node:http.
-      req?.destroy(errored instanceof FcgiError ? errored : abortError());
+      const error = errored instanceof FcgiError ? errored : abortError();
+      req?.destroy(error);
+      this.#data?.destroy(error);
       this._httpMessage = null;
     }
-    this.#data?.stream.destroy();
+    this.#data?.destroy();
     this.emit('close', this._hadError);
     if (res !== undefined) closeResponse(res);
   }
 
-  // ---- What else a net.Socket has --------------------------------------------------------------
+  // ---- The timeout -----------------------------------------------------------------------------
 
   setTimeout(milliseconds: number, callback?: () => void): this {
     clearTimeout(this.#timer);
@@ -402,43 +297,19 @@ export class RequestSocket extends UnbuiltDuplex {
     return this;
   }
 
+  /** Something came in or goes out. */
+  onActive(): void {
+    this.#timer?.refresh();
+  }
+
   /** As on node:http: where nobody listens, the request is given up. */
   #onTimeout(): void {
     this.emit('timeout');
     const heard = [this.req, this.res, this.server].map((emitter) => emitter?.emit('timeout', this));
     if (!heard.includes(true)) this.destroy();
   }
-
-  get connecting(): boolean {
-    return false;
-  }
-
-  get pending(): boolean {
-    return false;
-  }
-
-  setNoDelay(): this {
-    return this;
-  }
-
-  setKeepAlive(): this {
-    return this;
-  }
-
-  ref(): this {
-    return this;
-  }
-
-  unref(): this {
-    return this;
-  }
 }
 
 function close(socket: RequestSocket): void {
   socket._close();
-}
-
-function familyOf(address: string | undefined): 'IPv4' | 'IPv6' | undefined {
-  if (address === undefined) return undefined;
-  return address.includes(':') ? 'IPv6' : 'IPv4';
 }

@@ -9,6 +9,18 @@ function statusLine(line: string): string {
   return isInterim(line) ? 'Status: 500 Internal Server Error\r\n' : `Status: ${line.slice(9)}`;
 }
 
+const LOCATION = /\r\nlocation:/i;
+
+/**
+ * A head whose status line is behind its headers, if it has a Location: before 3.2, HAProxy makes 302 of any status that
+ * comes before it (haproxy/haproxy#2865).
+ */
+function placeStatus(head: string): string {
+  if (!LOCATION.test(head)) return head;
+  const end = head.indexOf('\r\n') + 2;
+  return `${head.slice(end, -2)}${head.slice(0, end)}\r\n`;
+}
+
 /** 100, 102 and 103, which web servers would take for the answer itself; 101 is one. */
 function isInterim(head: string): boolean {
   return head.charCodeAt(9) === ONE && !head.startsWith('101', 9);
@@ -45,7 +57,7 @@ export function attachResponse(res: ServerResponse, socket: RequestSocket): void
 function storeHeader(this: ResponseInternals, firstLine: string, headers: unknown): void {
   this._removedConnection = true;
   node._storeHeader.call(this, statusLine(firstLine), headers);
-  this._header = this._header.replace(NOT_PASSED_ON, '');
+  this._header = placeStatus(this._header.replace(NOT_PASSED_ON, ''));
   this.chunkedEncoding = false;
   const length = this._hasBody ? (this._contentLength ?? Number.POSITIVE_INFINITY) : 0;
   (this.socket as RequestSocket | null)?.answer.expectHead(this._header.length, length);
@@ -69,7 +81,7 @@ export function readRawHead(text: string): { head: string; rest: string } | unde
     const headers = text.slice(at + line.length - 2, end + 4).replace(NOT_PASSED_ON, '');
     at = end + 4;
     if (!/^HTTP\/1\.[01] \d{3}/.test(line)) return { head: 'Status: 502 Bad Gateway\r\n\r\n', rest: '' };
-    if (!isInterim(line)) return { head: statusLine(line) + headers.slice(2), rest: text.slice(at) };
+    if (!isInterim(line)) return { head: placeStatus(statusLine(line) + headers.slice(2)), rest: text.slice(at) };
     if (at === text.length) return undefined;
   }
 }

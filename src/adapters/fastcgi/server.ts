@@ -3,6 +3,7 @@ import net from 'node:net';
 import { Request } from '../../core/request.ts';
 import { Response } from '../../core/response.ts';
 import { type AddressLike, parseAddress } from '../address.ts';
+import { handleRequest } from '../handle-request.ts';
 import { listen } from '../listen.ts';
 import { Connection, type ConnectionServer } from './connection.ts';
 import { type Limits, limitsFrom } from './limits.ts';
@@ -94,6 +95,11 @@ export class FcgiServer extends net.Server implements ConnectionServer {
     return this;
   }
 
+  /** Serves exactly one request, and closes; resolves when all connections are closed. */
+  handleRequest(): Promise<void> {
+    return handleRequest(this);
+  }
+
   /** Closes all connections, whatever is under way on them. */
   closeAllConnections(): void {
     for (const connection of this.#open) connection.destroy();
@@ -109,6 +115,8 @@ export class FcgiServer extends net.Server implements ConnectionServer {
       socket.destroy();
       return;
     }
+    // A connection can be handed in where nothing listens.
+    if (this.#clock === undefined) this.#startClock();
     const connection = new Connection(this, socket);
     this.#open.add(connection);
     socket.on('close', () => this.#open.delete(connection));
@@ -116,6 +124,7 @@ export class FcgiServer extends net.Server implements ConnectionServer {
 
   /** One clock for the timeouts of all requests, since a timer for each costs more than the request. */
   #startClock(): void {
+    clearInterval(this.#clock);
     this.now = performance.now();
     const { headersTimeout, requestTimeout, idleTimeout, closeTimeout } = this.limits;
     const shortest = Math.min(headersTimeout, requestTimeout, idleTimeout, closeTimeout);

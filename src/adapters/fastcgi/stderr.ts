@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { outside } from '../ambient.ts';
 import { FCGI_STDERR } from './constants.ts';
 import type { RequestSocket } from './request-socket.ts';
 
@@ -33,13 +34,14 @@ export class StderrStream extends Writable {
   add(text: string): void {
     const clean = text.replace(CONTROL, '?');
     if (this.#request.ended) {
-      process.stderr.write(clean);
+      // Within a decorated function, `process.stderr` is this stream.
+      outside(() => process.stderr.write(clean));
       return;
     }
     const bytes = Buffer.from(clean).subarray(0, this.#left);
     this.#left -= bytes.length;
     if (bytes.length > 0) this.#waiting.push(bytes);
-    this.#request.connection.onOutput(this.#request);
+    this.#request.connection.output.enqueue(this.#request);
   }
 
   /** Hands over what waits. Called with the answer's head behind it, or with the end of the request before it. */

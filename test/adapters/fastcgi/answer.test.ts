@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createHttpServer } from '../../../src/adapters/http.ts';
+import { HttpServer } from '../../../src/adapters/http.ts';
 import { Door, type Exchange, type TestParams } from './client.ts';
 
 const door = new Door();
@@ -15,7 +15,7 @@ async function answerOf(act: (res: ServerResponse) => void, params: TestParams =
 
 /** What the same listener answers over HTTP. */
 async function bodyOverHttp(listener: RequestListener): Promise<Buffer> {
-  const server = createHttpServer({}, listener).listen(0, '127.0.0.1');
+  const server = new HttpServer({}, listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
   const answer = await fetch(`http://127.0.0.1:${port}/`);

@@ -65,7 +65,7 @@ export class Exchange {
   }
 
   get status(): number {
-    const [, status] = /^Status: (\d+)/.exec(this.stdout.toString('latin1', 0, 20)) ?? [];
+    const [, status] = /^Status: (\d+)/m.exec(this.stdout.toString('latin1', 0, this.#headEnd)) ?? [];
     return Number(status);
   }
 

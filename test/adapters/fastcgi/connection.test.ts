@@ -1,13 +1,11 @@
 import { once } from 'node:events';
 import fs from 'node:fs';
 import type { IncomingMessage, RequestListener } from 'node:http';
-import type { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   FCGI_AUTHORIZER,
   FCGI_END_REQUEST,
-  FCGI_FILTER,
   FCGI_GET_VALUES_RESULT,
   FCGI_REQUEST_COMPLETE,
   FCGI_UNKNOWN_ROLE,
@@ -158,6 +156,14 @@ describe('records out of place', () => {
       FCGI_MAX_CONNS: '2147483647',
     });
   });
+
+  test('GET_VALUES promises no more requests than one connection may have', async () => {
+    const { client } = await door.serve(echo, { maxRequests: 7, maxRequestsPerConnection: 3 });
+    client.send(encodeGetValues(['FCGI_MAX_REQS']));
+    await client.until(() => client.management.length > 0);
+    const [{ content }] = client.management as unknown as [{ content: Buffer }];
+    expect(decodePairs(content)).toEqual([['FCGI_MAX_REQS', '3']]);
+  });
 });
 
 describe('parameters', () => {
@@ -240,6 +246,14 @@ describe('a body', () => {
       await client.until(() => client.broken);
       expect(client.exchange().ends).toBe(0);
     }
+  });
+
+  test('of no bytes ends with the parameters, for HAProxy does not always say that it does', async () => {
+    const { server, client } = await door.serve(echo);
+    client.begin().params(1, { REQUEST_METHOD: 'POST', CONTENT_LENGTH: '0' });
+    expect((await client.answer()).status).toBe(200);
+    expect(server.live).toBe(0);
+    expect((await client.stdinEnd().get({ id: 2 })).status).toBe(200);
   });
 
   test('over the limit is refused with 413: by its CONTENT_LENGTH before it is sent, else when it comes', async () => {
@@ -331,39 +345,6 @@ describe('roles', () => {
     expect((await client.get({ id: 3, role: FCGI_AUTHORIZER, body: 'not for it' })).text).toBe('allowed ');
     expect([client.exchange(1).ends, client.exchange(2).ends, client.exchange(3).ends]).toEqual([1, 1, 1]);
     expect(server.live).toBe(0);
-  });
-
-  const filter: RequestListener = async (req, res) => {
-    const data = (req.socket as unknown as { data: Readable }).data;
-    const parts = await Promise.all([text(req), text(data)]).catch(() => undefined);
-    if (parts) res.end(`${parts[0]}:${parts[1].length}`);
-  };
-
-  test('a Filter has FCGI_DATA as a stream beside its body', async () => {
-    const { client } = await door.serve(filter);
-    client.request({ role: FCGI_FILTER, body: 'how' });
-    const data = 'd'.repeat(300_000);
-    client.data(1, data).dataEnd();
-    expect((await client.answer()).text).toBe('how:300000');
-  });
-
-  test('a Filter that answers without a look at its data is answered', async () => {
-    const { client } = await door.serve((_req, res) => res.end('no look'));
-    client.request({ role: FCGI_FILTER }).data(1, 'd'.repeat(1_000_000)).dataEnd();
-    expect((await client.answer()).text).toBe('no look');
-    expect((await client.get({ id: 2 })).text).toBe('no look');
-  });
-
-  test("a Filter's data over the limit of a body is refused with 413", async () => {
-    const { client } = await door.serve(filter, { maxBodyBytes: 10 });
-    client.request({ role: FCGI_FILTER }).data(1, 'd'.repeat(11));
-    expect((await client.answer()).status).toBe(413);
-  });
-
-  test('FCGI_DATA for who is no Filter is thrown away', async () => {
-    const { client } = await door.serve(echo);
-    client.begin().params().data(1, 'what for?').dataEnd().stdinEnd();
-    expect((await client.answer()).text).toBe('/');
   });
 });
 
@@ -472,18 +453,14 @@ describe('multiplexing', () => {
   });
 
   test('an exception in a handler is uncaught, as on node:http, and harms no neighbour', async () => {
-    const uncaught = vi.fn();
-    const listeners = process.listeners('uncaughtException');
-    process.removeAllListeners('uncaughtException');
-    process.on('uncaughtException', uncaught);
-    try {
-      const { client } = await door.serve((req, res) => {
-        if (req.url === '/throw') throw new Error('mine');
-        req.on('data', () => {
-          if (req.url === '/data') throw new Error('mine, later');
-        });
-        req.on('end', () => res.end(req.url));
+    const { client } = await door.serve((req, res) => {
+      if (req.url === '/throw') throw new Error('mine');
+      req.on('data', () => {
+        if (req.url === '/data') throw new Error('mine, later');
       });
+      req.on('end', () => res.end(req.url));
+    });
+    const messages = await uncaught(3, async () => {
       client.send(
         encodeRequest({ id: 1, params: { REQUEST_URI: '/before' } }),
         encodeRequest({ id: 2, params: { REQUEST_URI: '/throw' } }),
@@ -495,12 +472,41 @@ describe('multiplexing', () => {
       client.send(encodeRecord(5, 3, Buffer.from('def')), encodeRequest({ id: 4, params: { REQUEST_URI: '/after' } }));
       expect((await client.answer(1)).text).toBe('/before');
       expect((await client.answer(4)).text).toBe('/after');
-      await eventually(() => expect(uncaught).toHaveBeenCalledTimes(3));
-      expect(uncaught.mock.calls.map(([error]) => error.message)).toEqual(['mine', 'mine, later', 'mine, later']);
-    } finally {
-      process.removeAllListeners('uncaughtException');
-      for (const listener of listeners) process.on('uncaughtException', listener);
-    }
+    });
+    expect(messages).toEqual(['mine', 'mine, later', 'mine, later']);
+  });
+
+  test('an exception at the end of a body is uncaught, as on node:http, and harms no neighbour', async () => {
+    const requests = held();
+    const { client } = await door.serve(requests.listener);
+    client.begin().params(1, { REQUEST_URI: '/throw', REQUEST_METHOD: 'POST', CONTENT_LENGTH: '3' }).stdin(1, 'abc');
+    const { req } = await requests.of('/throw');
+    const read = new Promise<void>((resolve) => {
+      req.on('readable', () => {
+        if (req.read() === null) throw new Error('mine');
+        resolve();
+      });
+    });
+    await read;
+    const messages = await uncaught(1, async () => {
+      client.stdinEnd().request({ id: 2, params: { REQUEST_URI: '/after' } });
+      (await requests.of('/after')).res.end('after');
+      expect((await client.answer(2)).text).toBe('after');
+    });
+    expect(messages).toEqual(['mine']);
+  });
+
+  test("an exception of whoever hears 'clientError' is uncaught, and closes the connection", async () => {
+    const { server, client } = await door.serve(echo);
+    server.on('clientError', () => {
+      throw new Error('mine');
+    });
+    const messages = await uncaught(1, async () => {
+      client.request({ role: 9 });
+      await client.closed;
+    });
+    expect(messages).toEqual(['mine']);
+    await eventually(() => expect(server.live).toBe(0));
   });
 });
 
@@ -666,6 +672,22 @@ describe('an answer that breaks off', () => {
     expect(client.broken).toBe(true);
     expect(client.exchange().records).toEqual([]);
   });
+
+  test('is told once, also when the server is closed then', async () => {
+    const { server, client } = await door.serve((_req, res) => res.destroy());
+    client.socket.allowHalfOpen = true;
+    let left = false;
+    client.left.then(() => {
+      left = true;
+    });
+    client.request();
+    await once(client.socket, 'end');
+    server.close();
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    expect(left).toBe(false);
+    client.socket.end();
+    await client.left;
+  });
 });
 
 describe('a web server that takes no answers', () => {
@@ -791,6 +813,22 @@ describe('whatever comes', () => {
     expect((await client.get({ params: { REQUEST_URI: '/after' } })).text).toBe('after');
   });
 });
+
+/** What is thrown and caught by nobody meanwhile, that many times. */
+async function uncaught(times: number, act: () => Promise<void>): Promise<string[]> {
+  const messages: string[] = [];
+  const listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', ({ message }) => messages.push(message));
+  try {
+    await act();
+    await eventually(() => expect(messages.length).toBe(times));
+  } finally {
+    process.removeAllListeners('uncaughtException');
+    for (const listener of listeners) process.on('uncaughtException', listener);
+  }
+  return messages;
+}
 
 /** Descriptors of this process, where the system tells. */
 function openFiles(): number {

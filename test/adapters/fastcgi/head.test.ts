@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type Head, readHead } from '../../../src/adapters/fastcgi/head.ts';
 import { encodePairs } from '../../../src/adapters/fastcgi/pairs.ts';
 import { Params } from '../../../src/adapters/fastcgi/params.ts';
-import { createHttpServer } from '../../../src/adapters/http.ts';
+import { HttpServer } from '../../../src/adapters/http.ts';
 import { codesOf, Door, type TestParams } from './client.ts';
 
 const door = new Door();
@@ -157,7 +157,7 @@ describe('headers', () => {
       ['Origin', 'first'],
       ['Origin', 'second'],
     ];
-    const server = createHttpServer({}, (req, res) => {
+    const server = new HttpServer({}, (req, res) => {
       const { headers, headersDistinct } = req;
       res.end(JSON.stringify({ headers, headersDistinct }));
     }).listen(0, '127.0.0.1');

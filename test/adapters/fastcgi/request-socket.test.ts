@@ -5,7 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { Duplex, Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createHttpServer } from '../../../src/adapters/http.ts';
+import { HttpServer } from '../../../src/adapters/http.ts';
 import { Door, type Exchange, eventually, held } from './client.ts';
 
 const door = new Door();
@@ -61,7 +61,7 @@ function listen(scenario: Scenario, leave: () => void, told: (told: Told) => voi
 
 async function overHttp(scenario: Scenario): Promise<Told> {
   const told = await new Promise<Told>((resolve) => {
-    const server = createHttpServer(
+    const server = new HttpServer(
       {},
       listen(scenario, () => client.destroy(), resolve),
     );
