@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 
 /** The parameters that the example configuration sends, so that the benchmark measures what people run. */
-const PARAMS = readFileSync(join(import.meta.dirname, '../examples/hello/nginx.conf'), 'utf8').match(
+const PARAMS = readFileSync(join(import.meta.dirname, '../examples/hello/site.conf'), 'utf8').match(
   /^ *fastcgi_param .*;/gm,
 );
 

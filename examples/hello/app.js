@@ -17,5 +17,4 @@ or put this into a Caddyfile, for Caddy to serve the same app over FastCGI:
     transport fastcgi
   }
 
-or try the two configurations beside this file: caddy run --config examples/hello/Caddyfile
-and nginx -p . -c examples/hello/nginx.conf`);
+or try the two configurations beside this file: their first lines say how.`);

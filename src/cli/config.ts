@@ -1,7 +1,12 @@
 import { parseArgs } from 'node:util';
 import { type Address, parseAddress, type TcpAddress } from '../adapters/address.ts';
 import { fcgiError } from '../core/errors.ts';
+import { apache } from './config/apache.ts';
 import { caddy } from './config/caddy.ts';
+import { h2o } from './config/h2o.ts';
+import { haproxy } from './config/haproxy.ts';
+import { lighttpd } from './config/lighttpd.ts';
+import { modFcgid } from './config/mod-fcgid.ts';
 import { nginx } from './config/nginx.ts';
 
 /** What a web server's configuration depends on. */
@@ -12,20 +17,23 @@ export interface ConfigOptions {
   listen: TcpAddress;
   /** The command that the web server is to start, where it starts the application itself; absolute paths. */
   program?: string;
+  /** Whether several requests may be under way on one connection, where the web server can. Default: false. */
+  multiplex?: boolean;
 }
 
 /** A web server's configuration, ready to be put among its own; its comments say why. */
 export type Config = (options: ConfigOptions) => string;
 
-const CONFIGS: Record<string, Config> = { nginx, caddy };
+const CONFIGS: Record<string, Config> = { nginx, caddy, apache, mod_fcgid: modFcgid, lighttpd, haproxy, h2o };
 
 /** `fcgi config NAME`: prints the configuration of a web server. */
 export const config = {
-  usage: `fcgi config NAME [--socket ADDRESS] [--listen ADDRESS] [--program COMMAND]
+  usage: `fcgi config NAME [--socket ADDRESS] [--listen ADDRESS] [--program COMMAND] [--multiplex]
   Prints a web server's configuration. NAME: ${Object.keys(CONFIGS).join(', ')}.
-  --socket   where the application listens: a path, a port or host:port (default ./fcgi.sock)
-  --listen   where the web server is to listen: a port or host:port (default 8080)
-  --program  the command that starts the application, for the web servers that do so`,
+  --socket     where the application listens: a path, a port or host:port (default ./fcgi.sock)
+  --listen     where the web server is to listen: a port or host:port (default 8080)
+  --program    the command that starts the application, for the web servers that do so
+  --multiplex  have several requests at a time on one connection, for HAProxy`,
 
   run(args: string[]): void {
     const { values, positionals } = parseArgs({
@@ -35,6 +43,7 @@ export const config = {
         socket: { type: 'string', default: './fcgi.sock' },
         listen: { type: 'string', default: '8080' },
         program: { type: 'string' },
+        multiplex: { type: 'boolean' },
       },
     });
     const [name = '', ...rest] = positionals;
@@ -43,6 +52,7 @@ export const config = {
     }
     const listen = parseAddress(values.listen);
     if ('path' in listen) throw fcgiError('FCGI_ERR_ARGUMENT', '--listen takes a port or host:port');
-    process.stdout.write(CONFIGS[name]!({ socket: parseAddress(values.socket), listen, program: values.program }));
+    const { program, multiplex } = values;
+    process.stdout.write(CONFIGS[name]!({ socket: parseAddress(values.socket), listen, program, multiplex }));
   },
 };

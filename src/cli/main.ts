@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { FcgiError } from '../core/errors.ts';
+import { cgi } from './cgi.ts';
 import { config } from './config.ts';
 
 /** The `fcgi` command: each subcommand is a file beside this one. */
-const COMMANDS: Record<string, { run(args: string[]): unknown; usage: string }> = { config };
+const COMMANDS: Record<string, { run(args: string[]): unknown; usage: string }> = { config, cgi };
 
 function usage(): string {
   return Object.values(COMMANDS)

@@ -20,7 +20,9 @@ const say = (name, value) => process.send?.({ name, value });
 app.use('/echo', (req, res) => {
   const { method, originalUrl, url, baseUrl, path, query, hostname, ip, protocol, secure, headers } = req;
   // What the web server adds is not compared: only what these tests send.
-  const own = Object.entries(headers).filter(([name]) => /^(x-test-|cookie$|accept$|host$|content-type$)/.test(name));
+  const own = Object.entries(headers).filter(([name]) =>
+    /^(x-test-|cookie$|accept$|authorization$|host$|content-type$)/.test(name),
+  );
   own.sort();
   res.send({ method, originalUrl, url, baseUrl, path, query, hostname, ip, protocol, secure, headers: own });
 });
@@ -33,6 +35,13 @@ app.post('/body', async (req, res) => {
     bytes += chunk.length;
   }
   res.send({ bytes, sha256: hash.digest('hex') });
+});
+
+app.post('/pieces', async (req, res) => {
+  await once(req, 'readable');
+  say(`${req.query.id} begun`);
+  for await (const _ of req);
+  res.send('all');
 });
 
 app.post('/mirror', async (req, res) => {
@@ -49,8 +58,11 @@ app.get('/cookies', (_req, res) => {
   res.append('Set-Cookie', 'a=1; Path=/');
   res.append('Set-Cookie', 'b=2; HttpOnly');
   res.append('Set-Cookie', 'c=x, y; Expires=Thu, 01 Jan 2037 00:00:00 GMT');
-  res.set('X-Many', ['one', 'two']).set('X-Latin', 'Gr\u00fc\u00dfe').vary('Accept').send('cookies');
+  res.set('X-Latin', 'Gr\u00fc\u00dfe').vary('Accept').send('cookies');
 });
+app.get('/many', (_req, res) => res.set('X-Many', ['one', 'two']).send('many'));
+app.use('/env', (req, res) => res.send(req.env));
+app.get('/who', (req, res) => res.send({ user: req.env.REMOTE_USER || null, told: req.get('Authorization') }));
 
 app.get('/throw', () => {
   throw new Error('before the head');
@@ -83,12 +95,17 @@ app.get('/events', (req, res) => {
   const send = (/** @type {string} */ data) => (data ? res.write(`data: ${data}\n\n`) : res.end());
   go.on(`${req.query.id}`, send);
   res.on('close', () => go.off(`${req.query.id}`, send));
+  say(`${req.query.id} begun`);
 });
 
-// Never ends on its own; a web server that learns of its client's leaving only by writing needs something to write.
+// Never ends on its own, and is silent until it is told to go on.
 app.get('/endless', (req, res) => {
   res.set('X-Accel-Buffering', 'no').write('first');
-  const ticking = setInterval(() => res.write('tick'), 20);
+  /** @type {NodeJS.Timeout | undefined} */
+  let ticking;
+  go.once(`${req.query.id}`, () => {
+    ticking = setInterval(() => res.write('tick'), 20);
+  });
   req.signal.addEventListener('abort', () => say(`${req.query.id} abort`));
   res.on('close', () => {
     clearInterval(ticking);
@@ -103,7 +120,11 @@ app.get('/slow', async (req, res) => {
 });
 
 /** @type {import('node:net').Server[]} */
-const servers = [app.listen(0, '127.0.0.1'), createServer(app).listen(process.argv[2]), createServer(app).listen(0)];
+const servers = [
+  app.listen(0, '127.0.0.1'),
+  createServer(app).listen(process.argv[2], { mode: 0o666 }),
+  createServer(app).listen(0),
+];
 await Promise.all(servers.map((server) => server.listening || once(server, 'listening')));
 
 let connections = 0;

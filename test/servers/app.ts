@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, PROJECT } from './build.ts';
 import { Program, temporaryFolder } from './program.ts';
@@ -29,6 +30,8 @@ export class App {
   private constructor() {
     this.messages.setMaxListeners(0);
     const folder = temporaryFolder();
+    // Where the tests are root's, Apache is somebody else: it refuses to serve as root.
+    chmodSync(folder, 0o711);
     this.socket = join(folder, 'fcgi.sock');
     const args = ['--expose-gc', join(PROJECT, 'test/servers/app.js'), this.socket];
     this.program = new Program(process.execPath, args, folder, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
@@ -40,8 +43,12 @@ export class App {
 
   /** Waits for an event of the request with this id, if it has not been already. */
   async event(id: string, event: string): Promise<void> {
-    const name = `${id} ${event}`;
-    if (!this.seen.has(name)) await once(this.messages, name);
+    if (!this.has(id, event)) await once(this.messages, `${id} ${event}`);
+  }
+
+  /** Whether this event has been. */
+  has(id: string, event: string): boolean {
+    return this.seen.has(`${id} ${event}`);
   }
 
   /** Lets the request with this id go on. */

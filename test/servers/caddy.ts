@@ -1,30 +1,28 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, Program, replaceOnce, temporaryFolder } from './program.ts';
+import type { Address } from '../../src/adapters/address.ts';
+import { caddy } from '../../src/cli/config/caddy.ts';
+import { freePort, Program, temporaryFolder } from './program.ts';
 
-const EXAMPLE = new URL('../../examples/hello/Caddyfile', import.meta.url);
-
-/**
- * Caddy as examples/hello/Caddyfile sets it up, but for addresses.
- *
- * @param fastcgi the FastCGI application: `unix/PATH` or `HOST:PORT`
- */
-export async function startCaddy(fastcgi: string): Promise<{ port: number; program: Program }> {
+/** Caddy with what `fcgi config caddy` prints. */
+export async function startCaddy(socket: Address): Promise<{ port: number; program: Program }> {
   const folder = temporaryFolder();
   const port = await freePort();
 
-  let config = readFileSync(EXAMPLE, 'utf8');
-  config = replaceOnce(config, 'http://:8081 {', `http://:${port} {`);
-  config = replaceOnce(config, 'reverse_proxy unix/fcgi.sock {', `reverse_proxy ${fastcgi} {`);
   const file = join(folder, 'Caddyfile');
-  writeFileSync(file, config);
+  writeFileSync(file, `{\n\tadmin off\n}\n\n${caddy({ socket, listen: { host: '127.0.0.1', port } })}`);
 
-  // What Caddy remembers between runs goes where the rest goes.
-  const env = { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder };
-  const program = new Program('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], folder, { env });
+  const program = new Program('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], folder, {
+    env: caddyEnv(folder),
+  });
   await program.accepts(port);
   return { port, program };
+}
+
+/** Puts what Caddy remembers between runs into the folder. */
+export function caddyEnv(folder: string): NodeJS.ProcessEnv {
+  return { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder };
 }
 
 /** As `v2.6.2`; packagers leave the `v` out. Empty where there is none. */

@@ -61,6 +61,13 @@ export async function exchange(port: number, ask: Ask): Promise<Answer> {
   return { status: res.statusCode, headers, body };
 }
 
+/** The status of an answer, or 'broken off' where none came whole. */
+export const statusOf = (answer: Promise<Answer>): Promise<number | string | undefined> =>
+  answer.then(
+    ({ status }) => status,
+    () => 'broken off',
+  );
+
 /** In chunks as a file's stream has them, so that the socket's backpressure is felt. */
 function* pieces(body: Buffer = Buffer.alloc(0)) {
   for (let at = 0; at < body.length; at += 65536) yield body.subarray(at, at + 65536);

@@ -1,14 +1,13 @@
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { build, PROJECT } from './build.ts';
-import { startCaddy } from './caddy.ts';
+import { caddyEnv } from './caddy.ts';
 import { exchange } from './client.ts';
-import { startNginx } from './nginx.ts';
-import { describeWith, freePort, Program, temporaryFolder } from './program.ts';
+import { describeWith, freePort, Program, replaceOnce, temporaryFolder } from './program.ts';
 
 let port: number;
 let hello: Program;
@@ -55,20 +54,36 @@ describe('npm start', () => {
   });
 });
 
+/** Starts a web server on a copy of the example's configuration, as it is but for the port. */
+async function startWith(command: string, args: (folder: string) => string[], file: string, listens: string) {
+  const folder = temporaryFolder();
+  cpSync(join(PROJECT, 'examples/hello'), folder, { recursive: true });
+  const own = await freePort();
+  const config = replaceOnce(readFileSync(join(folder, file), 'utf8'), listens, listens.replace(/\d+$/, `${own}`));
+  writeFileSync(join(folder, file), config);
+  // Where a person would start it: the example names the socket by itself.
+  const options = { cwd: dirname(socket), env: caddyEnv(folder) };
+  const program = new Program(command, args(folder), folder, options);
+  onTestFinished(async () => void (await program.stop()));
+  await program.accepts(own);
+  return own;
+}
+
 describeWith('nginx', 'examples/hello/nginx.conf', () => {
   it('serves the example as it is over HTTP', async () => {
-    const nginx = await startNginx({ fastcgi: `unix:${socket}`, keepAlive: true });
-    onTestFinished(async () => void (await nginx.program.stop()));
+    const root = process.getuid?.() === 0 ? ['-g', 'user root;'] : [];
+    const args = (folder: string) => ['-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf'), ...root];
+    const nginx = await startWith('nginx', args, 'site.conf', '127.0.0.1:8082');
     const ask = { path: '/hello/nginx%20%3Cb%3E' };
-    expect(await exchange(nginx.port, ask)).toEqual(await exchange(port, ask));
+    expect(await exchange(nginx, ask)).toEqual(await exchange(port, ask));
   });
 });
 
 describeWith('caddy', 'examples/hello/Caddyfile', () => {
   it('serves the example as it is over HTTP', async () => {
-    const caddy = await startCaddy(`unix/${socket}`);
-    onTestFinished(async () => void (await caddy.program.stop()));
+    const args = (folder: string) => ['run', '--config', join(folder, 'Caddyfile')];
+    const caddy = await startWith('caddy', args, 'Caddyfile', 'http://:8081');
     const ask = { path: '/hello/Caddy%20%3Cb%3E' };
-    expect(await exchange(caddy.port, ask)).toEqual(await exchange(port, ask));
+    expect(await exchange(caddy, ask)).toEqual(await exchange(port, ask));
   });
 });

@@ -38,12 +38,17 @@ function locate(name: string, from: string): string {
 /** Writes an executable program into such a folder. */
 export function installProgram(folder: string, name: string, code: string): string {
   const file = join(folder, name);
+  writeFileSync(file, `#!${installNode(folder)}\n${code}`);
+  chmodSync(file, 0o755);
+  return file;
+}
+
+/** Puts this Node into the folder. */
+export function installNode(folder: string): string {
   const node = join(folder, 'node');
   if (!existsSync(node)) {
     cpSync(process.execPath, node);
     chmodSync(node, 0o755);
   }
-  writeFileSync(file, `#!${node}\n${code}`);
-  chmodSync(file, 0o755);
-  return file;
+  return node;
 }

@@ -1,38 +1,54 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Address } from '../../src/adapters/address.ts';
+import { nginx } from '../../src/cli/config/nginx.ts';
 import { freePort, Program, replaceOnce, temporaryFolder } from './program.ts';
 
-const EXAMPLE = new URL('../../examples/hello/nginx.conf', import.meta.url);
-
 export interface NginxOptions {
-  /** The FastCGI application: `unix:PATH` or `HOST:PORT`. */
-  fastcgi: string;
-  /** Whether connections to it are kept. */
+  /** Whether connections to the application are kept. */
   keepAlive: boolean;
   /** Whether request bodies are passed on as they come. Default: spooled first, as nginx does unless told. */
   streamUploads?: boolean;
 }
 
-/** nginx as examples/hello/nginx.conf sets it up, but for addresses, folders and what the options say. */
-export async function startNginx(options: NginxOptions): Promise<{ port: number; program: Program }> {
+/** nginx with what `fcgi config nginx` prints, but for what the options say. */
+export async function startNginx(socket: Address, options: NginxOptions): Promise<{ port: number; program: Program }> {
   const folder = temporaryFolder();
   const port = await freePort();
 
-  let config = readFileSync(EXAMPLE, 'utf8').replaceAll('/tmp/fcgi-hello-nginx', join(folder, 'nginx'));
-  config = replaceOnce(config, 'listen 127.0.0.1:8082;', `listen 127.0.0.1:${port};`);
-  config = replaceOnce(config, 'server unix:fcgi.sock;', `server ${options.fastcgi};`);
+  let site = nginx({ socket, listen: { host: '127.0.0.1', port } });
   if (!options.keepAlive) {
-    config = replaceOnce(config, ' keepalive 16;', '');
-    config = replaceOnce(config, ' fastcgi_keep_conn on;', '');
+    site = replaceOnce(site, ' keepalive 16;', '');
+    site = replaceOnce(site, ' fastcgi_keep_conn on;', '');
   }
   if (options.streamUploads) {
-    config = replaceOnce(config, 'fastcgi_pass hello;', 'fastcgi_pass hello; fastcgi_request_buffering off;');
+    site = replaceOnce(site, 'fastcgi_pass app;', 'fastcgi_pass app; fastcgi_request_buffering off;');
   }
-  // Its workers would be another user's, who may not write to the socket.
-  if (process.getuid?.() === 0) config = `user root;\n${config}`;
-  writeFileSync(join(folder, 'nginx.conf'), config);
+  writeFileSync(join(folder, 'site.conf'), site);
+  writeFileSync(join(folder, 'nginx.conf'), global());
 
   const program = new Program('nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'], folder);
   await program.accepts(port);
   return { port, program };
+}
+
+/** What a packaged nginx.conf has around the sites. */
+function global(): string {
+  return `
+# Its workers would be another user's, who may not write to the socket.
+${process.getuid?.() === 0 ? 'user root;' : ''}
+daemon off;
+pid nginx.pid;
+error_log stderr;
+events {}
+http {
+  client_body_temp_path body;
+  fastcgi_temp_path fastcgi;
+  proxy_temp_path proxy;
+  scgi_temp_path scgi;
+  uwsgi_temp_path uwsgi;
+  access_log off;
+  include site.conf;
+}
+`;
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,29 +67,48 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-const INSTALL = {
-  nginx: 'apt-get install nginx-light',
-  caddy: 'apt-get install caddy',
+/** Debian has them where only root looks. */
+process.env.PATH += ':/usr/sbin';
+
+/** The program of each, or the module, and the Debian packages that it comes in. */
+const SERVERS = {
+  nginx: { command: 'nginx', packages: 'nginx-light' },
+  caddy: { command: 'caddy', packages: 'caddy' },
+  apache: { command: 'apache2', packages: 'apache2' },
+  lighttpd: { command: 'lighttpd', packages: 'lighttpd' },
+  haproxy: { command: 'haproxy', packages: 'haproxy' },
+  h2o: { command: 'h2o', packages: 'h2o' },
+  mod_fcgid: { command: '/usr/lib/apache2/modules/mod_fcgid.so', packages: 'libapache2-mod-fcgid' },
+  'spawn-fcgi': { command: 'spawn-fcgi', packages: 'spawn-fcgi' },
+  systemd: { command: 'systemd-socket-activate', packages: 'systemd' },
 };
+
+export type Server = keyof typeof SERVERS;
 
 /**
  * `describe`, for what needs a web server. Where it is not installed, the tests are left out and say so; with
  * FCGI_TEST_SERVERS=required they fail.
  */
-export function describeWith(server: keyof typeof INSTALL | undefined, name: string, body: () => void): void {
-  if (server === undefined || !spawnSync(server, ['-v']).error) {
+export function describeWith(servers: Server | Server[] | undefined, name: string, body: () => void): void {
+  const missing = [servers ?? []].flat().filter((server) => !isInstalled(SERVERS[server].command));
+  if (missing.length === 0) {
     describe(name, body);
     return;
   }
-  const missing = `${server} is not installed: ${INSTALL[server]}`;
+  const packages = missing.map((server) => SERVERS[server].packages).join(' ');
+  const told = `${missing.join(' and ')} is not installed: apt-get install ${packages}`;
   if (process.env.FCGI_TEST_SERVERS === 'required') {
     it(name, () => {
-      throw new Error(missing);
+      throw new Error(told);
     });
   } else {
-    console.warn(`Left out: ${name}. ${missing}`);
+    console.warn(`Left out: ${name}. ${told}`);
     describe.skip(name, body);
   }
+}
+
+function isInstalled(command: string): boolean {
+  return command.startsWith('/') ? existsSync(command) : !spawnSync(command, ['-v']).error;
 }
 
 /** The text with one place replaced; throws where an example no longer has it. */

@@ -49,13 +49,15 @@ server {
     # Who asks, and how: req.ip, req.secure and req.protocol.
     fastcgi_param REMOTE_ADDR $remote_addr;
     fastcgi_param REMOTE_PORT $remote_port;
-    fastcgi_param REMOTE_USER $remote_user;
     fastcgi_param REQUEST_SCHEME $scheme;
     fastcgi_param HTTPS $https if_not_empty;
+    # Not REMOTE_USER: nginx's $remote_user is whatever name the client sends, with any password. Only where
+    # \`auth_basic\` checks it, add: fastcgi_param REMOTE_USER $remote_user;
 
     fastcgi_param GATEWAY_INTERFACE CGI/1.1;
     fastcgi_param SERVER_SOFTWARE nginx/$nginx_version;
-    fastcgi_param SERVER_NAME $server_name;
+    # $server_name would be empty where the site has no name, and the same for each name that it has.
+    fastcgi_param SERVER_NAME $host;
     fastcgi_param SERVER_ADDR $server_addr;
     fastcgi_param SERVER_PORT $server_port;
 

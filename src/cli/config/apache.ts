@@ -1,0 +1,45 @@
+import { resolve } from 'node:path';
+import { formatAddress } from '../../adapters/address.ts';
+import type { ConfigOptions } from '../config.ts';
+
+export function apache({ socket, listen }: ConfigOptions): string {
+  // Over a unix socket, the host is but a name that tells this worker from others.
+  const upstream = 'path' in socket ? `unix:${resolve(socket.path)}|fcgi://app/` : `fcgi://${formatAddress(socket)}/`;
+  return `# Apache: put this beside your other sites, as /etc/apache2/sites-enabled/app.conf. It needs its event MPM and three
+# modules: \`a2enmod proxy proxy_fcgi env\`.
+
+# Drop this line where Apache listens there already, and give the site its name with ServerName.
+Listen ${formatAddress(listen)}
+
+<VirtualHost *:${listen.port}>
+  # The user that Apache runs as must be allowed to write to the socket.
+  #
+  # enablereuse    keeps connections. Without it, every request pays for a new one.
+  # ttl            seconds; less than the 75 after which the app closes what is idle, so that no request is lost.
+  # timeout        seconds for which the app may be silent; raise it where answers stay open, as server-sent events do.
+  # flushpackets   what the app writes goes on at once; auto: unless more comes within 10 ms. Without it, Apache
+  #                collects 8 KB, and server-sent events do not arrive.
+  ProxyPass / ${upstream} enablereuse=on ttl=60 timeout=60 flushpackets=auto
+
+  # Apache answers 404 to any path with %2F in it.
+  AllowEncodedSlashes NoDecode
+
+  # Apache drops the app's Content-Length, since a CGI program's may be wrong: no download would know its size, and
+  # HEAD no length. The app's is right, it sees to that itself. (Apache 2.4.59 and newer.)
+  SetEnv ap_trust_cgilike_cl 1
+
+  # The file that it would be, for pages: Apache says proxy:fcgi://… here.
+  ProxyFCGISetEnvIf true SCRIPT_FILENAME "%{reqenv:DOCUMENT_ROOT}%{reqenv:SCRIPT_NAME}"
+
+  <Location />
+    # Apache keeps the Authorization header from applications. Who logged in to Apache itself is REMOTE_USER.
+    CGIPassAuth On
+  </Location>
+
+  # Three things that need no line. REQUEST_URI, by which the app routes, is as the client sent it. HTTPS is there
+  # wherever mod_ssl is at work. A client's \`Proxy:\` header is dropped (CVE-2016-5385).
+  #
+  # LimitRequestBody does not count for what is passed on: Apache spools nothing, and maxBodyBytes is the app's limit.
+</VirtualHost>
+`;
+}

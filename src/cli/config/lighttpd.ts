@@ -1,0 +1,65 @@
+import { resolve } from 'node:path';
+import { formatAddress } from '../../adapters/address.ts';
+import type { ConfigOptions } from '../config.ts';
+
+export function lighttpd({ socket, listen, program }: ConfigOptions): string {
+  const where =
+    'path' in socket
+      ? `"socket" => ${quoted(resolve(socket.path))},`
+      : `"host" => ${quoted(socket.host)},
+    "port" => ${socket.port},`;
+  return `# lighttpd: put this beside your other sites, as /etc/lighttpd/conf-enabled/90-app.conf.
+
+server.modules += ( "mod_access", "mod_fastcgi" )
+
+# Where lighttpd listens there already, only what is inside is needed; with $HTTP["host"] == "example.com" around it.
+$SERVER["socket"] == ${quoted(formatAddress(listen))} {
+  # lighttpd collects the whole answer before it sends any of it: no server-sent events, and downloads on its disk.
+  # 2: sends what there is, and holds the app back where the client is slow.
+  server.stream-response-body = 2
+
+  # A body is spooled before the app is asked. 2 would pass it on as it comes, but then lighttpd answers 411 where it
+  # does not know the length.
+  server.stream-request-body = 0
+  # In KB. It spools without any limit otherwise.
+  server.max-request-size = 32768
+
+  # It would promise \`Accept-Ranges: bytes\` for every answer. Where ranges make sense, the app does them itself.
+  server.range-requests = "disable"
+
+  # Debian's configuration answers 403 to paths that end in ~ or .inc, as if they were files.
+  url.access-deny = ( )
+
+  fastcgi.server = ( "/" => ( (
+${
+  program === undefined
+    ? `    # The user that lighttpd runs as must be allowed to write to the socket.
+`
+    : `    # lighttpd starts this and starts it again, with the socket as its file descriptor 0; arguments cannot contain
+    # spaces. One process has room for many requests, so do not let lighttpd start four. It puts a number behind the
+    # socket's name, and must be allowed to write into its folder.
+    "bin-path" => ${quoted(program)},
+    "max-procs" => 1,
+`
+}    ${where}
+
+    # Every path is the app's, whether there is a file of that name or not.
+    "check-local" => "disable",
+
+    # Without it, lighttpd takes the first segment of each path for SCRIPT_NAME.
+    "fix-root-scriptname" => "enable",
+
+    # The app hears at once that the client has left, not when it next writes to it.
+    "tcp-fin-propagate" => "enable",
+  ) ) )
+}
+
+# Four things that need no line. REQUEST_URI, by which the app routes, is as the client sent it, though QUERY_STRING is
+# normalized by server.http-parseopts. The Authorization header is passed on. HTTPS is there wherever TLS is at work.
+# A client's \`Proxy:\` header is dropped (CVE-2016-5385).
+`;
+}
+
+function quoted(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`;
+}

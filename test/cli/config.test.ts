@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { config } from '../../src/cli/config.ts';
+import { PROJECT } from '../servers/build.ts';
+
+/** What `fcgi config` prints. */
+function printed(...args: string[]): string {
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  try {
+    config.run(args);
+    return write.mock.calls.map(([text]) => text).join('');
+  } finally {
+    write.mockRestore();
+  }
+}
+
+const example = (name: string): string => readFileSync(join(PROJECT, 'examples/hello', name), 'utf8');
+
+describe('fcgi config', () => {
+  it('prints what examples/hello includes into nginx', () => {
+    expect(printed('nginx', '--socket', 'fcgi.sock', '--listen', '8082')).toBe(example('site.conf'));
+  });
+
+  it('prints what examples/hello has for Caddy, below its global options', () => {
+    const [, site] = /^\t?\}\n\n(.*)/ms.exec(example('Caddyfile')) ?? [];
+    expect(printed('caddy', '--socket', 'fcgi.sock', '--listen', '8081')).toBe(site);
+  });
+
+  it.each(['apache', 'lighttpd'])(
+    'writes the whole path of the socket for %s, which would look for it elsewhere',
+    (name) => {
+      expect(printed(name, '--socket', 'fcgi.sock')).toContain(join(process.cwd(), 'fcgi.sock'));
+    },
+  );
+
+  it('has the application on ./fcgi.sock and the web server on port 8080 of this machine unless told', () => {
+    expect(printed('nginx')).toBe(printed('nginx', '--socket', './fcgi.sock', '--listen', '127.0.0.1:8080'));
+  });
+
+  it('has HAProxy put several requests on a connection only with --multiplex', () => {
+    expect(printed('haproxy', '--multiplex')).toMatch(
+      /option mpxs-conns\n.*option get-values\n.*option max-reqs 100\n/,
+    );
+    expect(printed('haproxy')).not.toMatch(/^ *option (mpxs-conns|get-values|max-reqs)/m);
+  });
+
+  it('has h2o start the application with --program, and otherwise connect to it', () => {
+    const spawned = printed('h2o', '--program', '/usr/bin/node "/srv/an app.js"');
+    expect(spawned).toContain('fastcgi.spawn: "exec /usr/bin/node \\"/srv/an app.js\\""\n');
+    expect(spawned).not.toContain('fastcgi.connect');
+    expect(printed('h2o')).not.toContain('fastcgi.spawn');
+  });
+
+  it.each([
+    ['no name', []],
+    ['a name that is none', ['constructor']],
+    ['two names', ['nginx', 'caddy']],
+    ['a path to listen on', ['nginx', '--listen', './nginx.sock']],
+  ])('refuses %s', (_, args) => {
+    expect(() => printed(...args)).toThrow(expect.objectContaining({ code: 'FCGI_ERR_ARGUMENT' }));
+  });
+});
