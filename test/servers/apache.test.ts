@@ -25,8 +25,6 @@ async function startApp(address: Address): Promise<FcgiServer> {
 
 async function stop(app: FcgiServer): Promise<void> {
   app.close();
-  // Apache does not close its side of a kept connection before it wants to use it.
-  app.closeAllConnections();
   await once(app, 'close');
 }
 

@@ -3,9 +3,12 @@
  * The app that every way to it must serve alike, in a process of its own: over HTTP on the port 0 and over FastCGI on
  * the unix socket and the port 0, given as `node app.js SOCKET`. It talks to the test through process messages:
  * in, `{ ask }` and `{ id, data }`, which lets the request of that id go on; out, answers and what befell a request.
+ * A web server starts it as `node app.js talk=SOCKET`: then it serves what it is given, and talks over that socket.
  */
 import { createHash } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { createApp, createServer } from 'fcgi';
@@ -14,8 +17,14 @@ const app = createApp();
 app.set('env', 'production');
 const go = new EventEmitter();
 
+const [, talk] = /^talk=(.*)/.exec(process.argv[2] ?? '') ?? [];
+const line = talk === undefined ? undefined : connect(talk);
+
 /** @param {string} name @param {unknown} [value] */
-const say = (name, value) => process.send?.({ name, value });
+function say(name, value) {
+  if (line) line.write(`${JSON.stringify({ name, value })}\n`);
+  else process.send?.({ name, value });
+}
 
 app.use('/echo', (req, res) => {
   const { method, originalUrl, url, baseUrl, path, query, hostname, ip, protocol, secure, headers } = req;
@@ -120,11 +129,13 @@ app.get('/slow', async (req, res) => {
 });
 
 /** @type {import('node:net').Server[]} */
-const servers = [
-  app.listen(0, '127.0.0.1'),
-  createServer(app).listen(process.argv[2], { mode: 0o666 }),
-  createServer(app).listen(0),
-];
+const servers = line
+  ? [app.listen()]
+  : [
+      app.listen(0, '127.0.0.1'),
+      createServer(app).listen(process.argv[2], { mode: 0o666 }),
+      createServer(app).listen(0),
+    ];
 await Promise.all(servers.map((server) => server.listening || once(server, 'listening')));
 
 let connections = 0;
@@ -135,7 +146,8 @@ for (const server of servers) {
   });
 }
 
-process.on('message', (/** @type {{ ask?: string, id?: string, data?: string }} */ { ask, id, data }) => {
+/** @param {{ ask?: string, id?: string, data?: string }} message */
+function hear({ ask, id, data }) {
   if (ask === 'memory') {
     // Not the resident memory, which is what the collector has not got round to.
     globalThis.gc?.();
@@ -143,8 +155,13 @@ process.on('message', (/** @type {{ ask?: string, id?: string, data?: string }} 
     say(ask, heapUsed + arrayBuffers);
   } else if (ask === 'connections') say(ask, connections);
   else go.emit(`${id}`, data);
-});
-process.on('disconnect', () => process.exit());
+}
 
-const [http, , tcp] = servers.map((server) => /** @type {import('node:net').AddressInfo} */ (server.address()).port);
-say('ready', { http, tcp });
+if (line) {
+  createInterface(line).on('line', (message) => hear(JSON.parse(message)));
+} else {
+  process.on('message', hear);
+  process.on('disconnect', () => process.exit());
+  const [http, , tcp] = servers.map((server) => /** @type {import('node:net').AddressInfo} */ (server.address()).port);
+  say('ready', { http, tcp });
+}

@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs';
 import type { Address } from '../../src/adapters/address.ts';
 import { startApache } from './apache.ts';
 import type { App } from './app.ts';
 import { caddyVersion, startCaddy } from './caddy.ts';
 import { startH2o } from './h2o.ts';
 import { startHaproxy } from './haproxy.ts';
+import { installPackage, installProgram } from './installed.ts';
 import { startLighttpd } from './lighttpd.ts';
+import { startModFcgid } from './mod-fcgid.ts';
 import { startNginx } from './nginx.ts';
 import type { Program, Server } from './program.ts';
 
@@ -143,12 +146,26 @@ const h2oDoors: Door[] = ways.map(({ over, socket }) => ({
   open: (app) => startH2o({ socket: socket(app) }),
 }));
 
+const modFcgid: Door = {
+  name: 'Apache mod_fcgid',
+  server: 'mod_fcgid',
+  joinsHeaders: true,
+  spoolsBodies: true,
+  limitsBodies: true,
+  open(app) {
+    const folder = installPackage();
+    const file = installProgram(folder, 'app.mjs', readFileSync(new URL('app.js', import.meta.url), 'utf8'));
+    return startModFcgid(`${folder}/node --expose-gc ${file} talk=${app.talk}`, { folder });
+  },
+};
+
 /** All of them. */
 export const doors: Door[] = [
   direct,
   ...nginxDoors,
   ...caddyDoors,
   ...apacheDoors,
+  modFcgid,
   ...lighttpdDoors,
   ...haproxyDoors,
   ...h2oDoors,

@@ -6,20 +6,24 @@ import { freePort, Program, replaceOnce, temporaryFolder } from './program.ts';
 export interface ModFcgidOptions {
   /** Seconds after which a process with nothing to do is ended, the last one as well. */
   idleTimeout?: number;
+  /** The folder of the command, which goes when Apache goes. Default: one of Apache's own. */
+  folder?: string;
 }
 
 /** Apache with what `fcgi config mod_fcgid` prints, but for what the options say; it starts the command. */
 export function startModFcgid(
   command: string,
-  { idleTimeout }: ModFcgidOptions = {},
+  { idleTimeout, folder }: ModFcgidOptions = {},
 ): Promise<{ port: number; program: Program }> {
-  return startApacheWith(['alias', 'env', 'fcgid'], (port, folder) => {
-    let site = modFcgid({ socket: { path: 'unused' }, listen: { host: '127.0.0.1', port }, program: command });
-    if (idleTimeout !== undefined) {
-      const one = 'FcgidMinProcessesPerClass 1';
-      site = replaceOnce(site, one, `FcgidMinProcessesPerClass 0\n  FcgidIdleTimeout ${idleTimeout}`);
-    }
-    return `
+  return startApacheWith(
+    ['alias', 'env', 'fcgid'],
+    (port, folder) => {
+      let site = modFcgid({ socket: { path: 'unused' }, listen: { host: '127.0.0.1', port }, program: command });
+      if (idleTimeout !== undefined) {
+        const one = 'FcgidMinProcessesPerClass 1';
+        site = replaceOnce(site, one, `FcgidMinProcessesPerClass 0\n  FcgidIdleTimeout ${idleTimeout}`);
+      }
+      return `
 FcgidIPCDir ${folder}/sockets
 FcgidProcessTableFile ${folder}/processes
 # Unless told, it is minutes before it looks for what has nothing to do.
@@ -28,15 +32,17 @@ FcgidErrorScanInterval 1
 FcgidZombieScanInterval 1
 LogLevel fcgid:info
 ${site}`;
-  });
+    },
+    folder,
+  );
 }
 
 /** Apache with these modules and this site, which starts programs itself. */
 export async function startApacheWith(
   modules: string[],
   site: (port: number, folder: string) => string,
+  folder = temporaryFolder(),
 ): Promise<{ port: number; program: Program }> {
-  const folder = temporaryFolder();
   const port = await freePort();
   const load = ['mpm_event', 'authz_core', 'dir', 'mime', ...modules].map(
     (name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`,

@@ -107,10 +107,13 @@ export class Output {
     if (last && this.broken) this.record(BROKEN_OFF);
     this.#write();
     this.#settle();
-    // What the web server still sends is thrown away: a reset could take the answer with it.
-    if (last) socket.end();
-    // Where the socket never was full, no 'drain' will come from it.
-    if (full && !socket.writableNeedDrain) process.nextTick(() => this.#connection.onDrain());
+    // What the web server still sends is thrown away: a reset could take the answer with it. Where it has no more to send,
+    // it may not close its side until it needs the connection again, as Apache does.
+    if (last && !this.broken && this.#connection.requests.settled) socket.destroySoon();
+    else if (last) socket.end();
+    // Where the socket never was full, no 'drain' will come from it. One that is destroyed has no room: to say otherwise
+    // would keep whoever writes without end so busy that its 'close' never comes.
+    if (full && !socket.writableNeedDrain && !socket.destroyed) process.nextTick(() => this.#connection.onDrain());
   }
 
   #write(): void {

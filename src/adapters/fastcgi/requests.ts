@@ -7,6 +7,9 @@ export class Requests {
   /** How many are under way. */
   live = 0;
 
+  /** Input may still come of one that nobody reads any more. */
+  #givenUp = false;
+
   readonly #server: ConnectionServer;
   readonly #byId = new Map<number, RequestSocket | undefined>();
 
@@ -36,6 +39,13 @@ export class Requests {
     this.#server.live++;
   }
 
+  /** Whether nothing more is to come for any of them, nor for those that were given up. */
+  get settled(): boolean {
+    if (this.#givenUp) return false;
+    for (const request of this.#byId.values()) if (request !== undefined) return false;
+    return true;
+  }
+
   /** Whether there are more than the limits allow. */
   get tooMany(): boolean {
     const { limits, live } = this.#server;
@@ -51,6 +61,7 @@ export class Requests {
 
   /** What still comes for it is for nobody. */
   forget(request: RequestSocket): void {
+    if (!request.stdinEnded) this.#givenUp = true;
     // Not deleted: the next request will have the same id, and to make room for it anew costs more.
     if (this.#byId.get(request.id) === request) this.#byId.set(request.id, undefined);
   }

@@ -243,3 +243,21 @@ describe('after the end', () => {
     expect(answer).toMatchObject({ text: 'whole', ends: 1 });
   });
 });
+
+test('an answer without end does not keep the server from noticing that the web server has left', async () => {
+  const ENOUGH = 100_000;
+  const answering = held();
+  const { client } = await door.serve(answering.listener);
+  client.request();
+  const { res } = await answering.of('/');
+  client.destroy();
+  await client.closed;
+  let writes = 0;
+  const write = () => {
+    while (writes++ < ENOUGH) if (!res.write('x'.repeat(10_000))) return;
+  };
+  res.on('drain', write);
+  write();
+  await once(res, 'close');
+  expect(writes).toBeLessThan(ENOUGH);
+});

@@ -359,3 +359,42 @@ describe('close', () => {
     await once(server, 'close');
   });
 });
+
+describe('close with kept connections', () => {
+  test('a web server that does not close its side of an idle one is not waited for', async () => {
+    const { server, client } = await door.serve((_req, res) => res.end('done'), {
+      closeTimeout: Number.POSITIVE_INFINITY,
+    });
+    client.socket.allowHalfOpen = true;
+    await client.get();
+    server.close();
+    await once(server, 'close');
+    expect(client.socket.writableEnded).toBe(false);
+  });
+
+  test('nor is one whose last request was under way', async () => {
+    const { listener, of } = held();
+    const { server, client } = await door.serve(listener, { closeTimeout: Number.POSITIVE_INFINITY });
+    client.socket.allowHalfOpen = true;
+    client.request();
+    const { res } = await of('/');
+    server.close();
+    res.end('last');
+    await once(server, 'close');
+    expect((await client.answer()).text).toBe('last');
+  });
+
+  test('one that still sends a body which was refused gets its answer, and no reset', async () => {
+    const { server, client } = await door.serve(() => {}, { maxBodyBytes: 10 });
+    client.socket.allowHalfOpen = true;
+    client.begin().params(1, { REQUEST_METHOD: 'POST', CONTENT_LENGTH: '1000' });
+    await client.answer();
+    server.close();
+    await once(client.socket, 'end');
+    client.stdin(1, 'x'.repeat(1000)).stdinEnd();
+    expect(client.exchange()).toMatchObject({ status: 413, ends: 1 });
+    expect(client.socket.errored).toBe(null);
+    client.socket.end();
+    await client.left;
+  });
+});
