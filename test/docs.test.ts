@@ -1,9 +1,24 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { Client } from './adapters/fastcgi/client.ts';
 import { ask, served } from './core/served.ts';
+import { build } from './servers/build.ts';
+import { exchange } from './servers/client.ts';
+import { freePort, Program } from './servers/program.ts';
 
 const root = join(import.meta.dirname, '..');
 const programs = mkdtempSync(join(tmpdir(), 'fcgi-docs-'));
@@ -12,8 +27,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** `// GET /users/7 → 200 {"id":"7"}` */
-const ANSWER = /^\/\/ ([A-Z]+) (\S+) → (.*)$/m;
+/** `// GET /users/7 → 200 {"id":"7"}`, or with a body `// POST /users Ann → 200 {"id":"8"}` */
+const ANSWER = /^\/\/ ([A-Z]+) (\S+)(?: (\S.*?))? → (.*)$/m;
 
 /** The programs of a document that say what they answer, by where they stand. */
 function programsOf(name: string): { where: string; code: string }[] {
@@ -24,16 +39,57 @@ function programsOf(name: string): { where: string; code: string }[] {
 }
 
 const names = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+const isApp = ({ code }: { code: string }) => /^export default /m.test(code);
+const all = names.flatMap(programsOf);
 
-test.each(names.flatMap(programsOf))('the program in $where answers as it says', async ({ where, code }) => {
+test.each(all.filter(isApp))('the app in $where answers as it says', async ({ where, code }) => {
   const file = join(programs, `${where.replaceAll(/\W/g, '-')}.mjs`);
-  writeFileSync(file, code.replaceAll("'fcgi'", `'${join(root, 'src', 'index.ts')}'`));
+  const source = (...path: string[]) => `'${join(root, 'src', ...path)}'`;
+  writeFileSync(
+    file,
+    code.replaceAll("'fcgi'", source('index.ts')).replaceAll("'fcgi/middleware'", source('middleware', 'index.ts')),
+  );
   const { default: app } = await import(pathToFileURL(file).href);
   const origin = await served(app);
   vi.spyOn(process.stderr, 'write').mockReturnValue(true); // Errors are logged: some programs make them.
-  for (const [, method, target, answer] of code.matchAll(new RegExp(ANSWER, 'gm'))) {
+  for (const [, method, target, , answer] of code.matchAll(new RegExp(ANSWER, 'gm'))) {
     const given = await ask(origin, target, method);
     // A status alone says nothing of the body.
     expect(/^\d+$/.test(answer) ? given.slice(0, 3) : given, `${method} ${target}`).toBe(answer);
   }
 });
+
+test.each(all.filter((program) => !isApp(program)))('the program in $where serves what it says', async ({ code }) => {
+  build();
+  const folder = mkdtempSync(join(programs, 'program-'));
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(root, join(folder, 'node_modules/fcgi'));
+  // A port that is free here, in the place of the document's.
+  const port = await freePort();
+  writeFileSync(join(folder, 'program.mjs'), code.replace(/(listen\(|http: )\d+/, `$1${port}`));
+  const program = new Program(process.execPath, ['program.mjs'], folder, { cwd: folder });
+  try {
+    const socket = join(folder, 'fcgi.sock');
+    const isHttp = /MinimalHttpHandler|http: \d|node:http/.test(code);
+    if (/listen\(\d|http: \d/.test(code)) await program.accepts(port);
+    else await expect.poll(() => existsSync(socket) || program.output).toBe(true);
+    for (const [, method, path, body, answer] of code.matchAll(new RegExp(ANSWER, 'gm'))) {
+      const bytes = body === undefined ? undefined : Buffer.from(body);
+      const given = isHttp
+        ? await exchange(port, { method, path, body: bytes })
+        : await overFastCgi(existsSync(socket) ? socket : port, method, path, bytes);
+      expect(`${given.status} ${given.body}`.trimEnd().replaceAll('\r\n', '\n'), `${method} ${path}`).toBe(answer);
+    }
+  } finally {
+    await program.stop();
+  }
+});
+
+async function overFastCgi(at: string | number, method: string, uri: string, body: Buffer | undefined) {
+  const socket = typeof at === 'string' ? connect(at) : connect(at, '127.0.0.1');
+  const client = new Client(socket, once(socket, 'close'));
+  const params = { REQUEST_METHOD: method, REQUEST_URI: uri, QUERY_STRING: uri.split('?')[1] ?? '' };
+  const { status, text } = await client.get({ params, body });
+  client.destroy();
+  return { status, body: text };
+}

@@ -42,8 +42,8 @@ const LOCAL = /^\/(?!\/)[^#]*$/;
  * The stdout of a CGI program (RFC 3875, section 6): a head with `Content-Type`, `Status` or `Location`, its lines ended
  * by LF or CRLF, an empty line, and a body. They become the answer, as they come.
  *
- * Fails with FCGI_ERR_CGI_OUTPUT where the head is none; the answer has not begun then, and has no header of it. What is written to an answer that
- * was begun otherwise, or whose client has gone, is dropped.
+ * Fails with FCGI_ERR_CGI_OUTPUT where the head is none; the answer has not begun then, and has no header of it. What is
+ * written to an answer that was begun otherwise, or whose client has gone, is dropped.
  */
 export class CgiOutput extends Writable {
   /** The file descriptor that it stands for. */
@@ -101,7 +101,7 @@ export class CgiOutput extends Writable {
       callback(fcgiError('FCGI_ERR_CGI_OUTPUT', `The output ended before ${lacks}`));
       return;
     }
-    if (this.#part === 'body') {
+    if (this.#part === 'body' && !res.destroyed && !res.writableEnded) {
       // An answer that is shorter than it said must not look whole.
       if (this.#left > 0 && this.#left < Number.POSITIVE_INFINITY) res.destroy();
       else res.end();
@@ -157,8 +157,9 @@ export class CgiOutput extends Writable {
       own.add(key);
     }
     const bodiless = res.req.method === 'HEAD' || code === 204 || code === 304;
-    if (length !== undefined && !bodiless) this.#left = length;
+    if (length !== undefined || bodiless) this.#left = bodiless ? 0 : length!;
     res.writeHead(code, message || STATUS_CODES[code]);
+    if (this.#left === 0) res.end();
   }
 
   #writeBody(chunk: Buffer, callback: () => void): void {
@@ -166,10 +167,17 @@ export class CgiOutput extends Writable {
     const bytes = chunk.length > this.#left ? chunk.subarray(0, this.#left) : chunk;
     this.#left -= bytes.length;
     const dropped = this.#part === 'dropped' || res.destroyed || res.writableEnded;
-    if (dropped || bytes.length === 0 || res.write(bytes)) {
-      callback();
+    // The client has all of it then, however long the output goes on.
+    if (!dropped && this.#left === 0) res.end(bytes);
+    else if (!dropped && bytes.length > 0 && !res.write(bytes)) {
+      this.#waitForDrain(callback);
       return;
     }
+    callback();
+  }
+
+  #waitForDrain(callback: () => void): void {
+    const res = this.#res;
     const go = () => {
       res.off('drain', go);
       res.off('close', go);
@@ -183,8 +191,7 @@ export class CgiOutput extends Writable {
 function parseHeader(line: string): Header {
   const colon = line.indexOf(':');
   if (colon === -1) throw malformed(`'${line.slice(0, 80)}' is no header`);
-  // Not trim(): of the bytes of UTF-8 it would take some for spaces.
-  const header: Header = [line.slice(0, colon), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')];
+  const header: Header = [line.slice(0, colon), trimBlanks(line.slice(colon + 1))];
   try {
     validateHeaderName(header[0]);
     validateHeaderValue(...header);
@@ -192,6 +199,19 @@ function parseHeader(line: string): Header {
     throw malformed(`'${line.slice(0, 80)}' is no header`, cause);
   }
   return header;
+}
+
+/** Not trim(), which would take some bytes of UTF-8 for spaces. */
+function trimBlanks(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (isBlank(value[start])) start++;
+  while (end > start && isBlank(value[end - 1])) end--;
+  return value.slice(start, end);
+}
+
+function isBlank(char: string | undefined): boolean {
+  return char === ' ' || char === '\t';
 }
 
 function valuesOf(headers: readonly Header[], name: string): string[] {

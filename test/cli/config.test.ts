@@ -56,6 +56,7 @@ describe('fcgi config', () => {
     ['no name', []],
     ['a name that is none', ['constructor']],
     ['two names', ['nginx', 'caddy']],
+    ['mod_fcgid without the program that it is to start', ['mod_fcgid']],
     ['a path to listen on', ['nginx', '--listen', './nginx.sock']],
   ])('refuses %s', (_, args) => {
     expect(() => printed(...args)).toThrow(expect.objectContaining({ code: 'FCGI_ERR_ARGUMENT' }));

@@ -1,0 +1,20 @@
+/** Bytes that Node shows as latin1, as the UTF-8 that they mostly are; what is none stays as it is. */
+export function fromLatin1(text: string): string {
+  if (!/[\x80-\xff]/.test(text)) return text;
+  const utf8 = Buffer.from(text, 'latin1').toString();
+  return utf8.includes('\ufffd') ? text : utf8;
+}
+
+/**
+ * A URL's path as a path of files. Undefined for what has no honest use: NUL, a backslash, a slash in disguise, `.` and
+ * `..`, which clients resolve themselves; and for what is no percent-encoding of UTF-8.
+ */
+export function decodePath(path: string): string | undefined {
+  if (/%2f/i.test(path)) return undefined;
+  try {
+    const decoded = decodeURIComponent(fromLatin1(path));
+    return /[\0\\]|(?:^|\/)\.\.?(?:\/|$)/.test(decoded) ? undefined : decoded;
+  } catch {
+    return undefined;
+  }
+}

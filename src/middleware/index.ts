@@ -1,0 +1,2 @@
+export type { CgiEnvironment } from './cgi/environment.ts';
+export { type CgiMiddleware, type CgiOptions, cgi } from './cgi.ts';
