@@ -261,6 +261,18 @@ export class Request<Params = Record<string, string | string[]>> extends http.In
   }
 }
 
+// To what was written for node:http these names are as free as any other: what is assigned stays.
+for (const [name, { get, set }] of Object.entries(Object.getOwnPropertyDescriptors(Request.prototype))) {
+  if (get === undefined || set !== undefined) continue;
+  Object.defineProperty(Request.prototype, name, {
+    get,
+    set(this: Request, value) {
+      assign(this, name, value);
+    },
+    configurable: true,
+  });
+}
+
 /** HOT: whether an answer may be 304. Looks at the names as they came first: few requests have any condition. */
 export function isFresh(req: http.IncomingMessage, res: http.ServerResponse): boolean {
   const { method } = req;

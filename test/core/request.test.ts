@@ -213,6 +213,21 @@ describe('req.role and req.data', () => {
   });
 });
 
+const accessors = Object.entries(Object.getOwnPropertyDescriptors(Request.prototype)).flatMap(([name, { get }]) =>
+  get ? [name] : [],
+);
+
+describe('what middleware for node:http assigns', () => {
+  it.each(accessors)('to req.%s stays', async (name) => {
+    const found = await look((req) => {
+      const untyped = req as unknown as Record<string, unknown>;
+      untyped[name] = 'mine';
+      return untyped[name];
+    });
+    expect(found).toBe('mine');
+  });
+});
+
 describe('req.xhr', () => {
   it.each([
     ['XMLHttpRequest', true],
