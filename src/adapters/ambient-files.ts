@@ -3,7 +3,12 @@ import { syncBuiltinESMExports } from 'node:module';
 import { readNow } from '../core/body.ts';
 import type { Surroundings } from './ambient.ts';
 
-const DEVICES = ['/dev/stdin', '/dev/stdout', '/dev/stderr'];
+/** The names that a program's own file descriptors have as files. */
+const DEVICES = ['stdin', 'stdout', 'stderr'].map((name, fd) => [
+  `/dev/${name}`,
+  `/dev/fd/${fd}`,
+  `/proc/self/fd/${fd}`,
+]);
 
 /**
  * Has `fs`'s synchronous functions work on a request's stdin, stdout and stderr where a CGI program means these by their
@@ -11,20 +16,22 @@ const DEVICES = ['/dev/stdin', '/dev/stdout', '/dev/stderr'];
  *
  * @param current Gives the surroundings of the request that is running, if one is.
  */
-export function installFiles(current: () => Surroundings | undefined): void {
+export function replaceFiles(current: () => Surroundings | undefined): void {
   const { readFileSync, readSync, writeSync, writeFileSync, appendFileSync } = fs;
-  const around = (file: unknown) => {
-    const fd = typeof file === 'string' ? DEVICES.indexOf(file) : file;
-    return fd === 0 || fd === 1 || fd === 2 ? { fd, streams: current() } : undefined;
+  const inputOf = (file: unknown) => (descriptorOf(file) === 0 ? current()?.stdin : undefined);
+  const outputOf = (file: unknown, data: unknown) => {
+    // What cannot be written is for `fs` to refuse.
+    if (typeof data !== 'string' && !ArrayBuffer.isView(data)) return undefined;
+    const fd = descriptorOf(file);
+    return fd === 1 ? current()?.stdout : fd === 2 ? current()?.stderr : undefined;
   };
-  const inputOf = (file: unknown) => {
-    const found = around(file);
-    return found?.fd === 0 ? found.streams?.stdin : undefined;
-  };
-  const outputOf = (file: unknown) => {
-    const found = around(file);
-    return found?.fd === 0 ? undefined : found?.fd === 1 ? found.streams?.stdout : found?.streams?.stderr;
-  };
+  const into =
+    (write: typeof writeFileSync): typeof writeFileSync =>
+    (file, data, options) => {
+      const output = outputOf(file, data);
+      if (output === undefined) write(file, data, options);
+      else output.write(toBytes(data, encodingOf(options)));
+    };
 
   Object.assign(fs, {
     readFileSync(file: unknown, options?: unknown) {
@@ -38,33 +45,27 @@ export function installFiles(current: () => Surroundings | undefined): void {
     readSync(file: number, buffer: NodeJS.ArrayBufferView, ...range: unknown[]) {
       const stdin = inputOf(file);
       if (stdin === undefined) return readSync(file, buffer, ...(range as []));
-      const target = within(toBytes(buffer), range);
+      const target = within(viewOf(buffer), range);
       return readNow(stdin, target.length).copy(target);
     },
 
     writeSync(file: number, data: unknown, ...rest: unknown[]) {
-      const output = outputOf(file);
+      const output = outputOf(file, data);
       if (output === undefined) return writeSync(file, data as string, ...(rest as []));
-      const bytes = typeof data === 'string' ? toBytes(data, rest[1]) : within(toBytes(data), rest);
-      // A copy: its owner may use it again.
-      output.write(Buffer.from(bytes));
+      const bytes = typeof data === 'string' ? toBytes(data, rest[1]) : Buffer.from(within(viewOf(data), rest));
+      output.write(bytes);
       return bytes.length;
     },
 
-    writeFileSync(file: unknown, data: unknown, options?: unknown) {
-      const output = outputOf(file);
-      if (output === undefined) writeFileSync(file as number, data as string, options as 'utf8');
-      else output.write(Buffer.from(toBytes(data, encodingOf(options))));
-    },
-
-    appendFileSync(file: unknown, data: unknown, options?: unknown) {
-      const output = outputOf(file);
-      if (output === undefined) appendFileSync(file as number, data as string, options as 'utf8');
-      else output.write(Buffer.from(toBytes(data, encodingOf(options))));
-    },
+    writeFileSync: into(writeFileSync),
+    appendFileSync: into(appendFileSync as typeof writeFileSync),
   });
   // Also for those who have imported them by name.
   syncBuiltinESMExports();
+}
+
+function descriptorOf(file: unknown): number {
+  return typeof file === 'number' ? file : DEVICES.findIndex((names) => names.includes(file as string));
 }
 
 function encodingOf(options: unknown): BufferEncoding | undefined {
@@ -80,7 +81,14 @@ function within(bytes: Buffer, [first, second]: unknown[]): Buffer {
   return bytes.subarray(start, start + (length ?? bytes.length));
 }
 
-function toBytes(data: unknown, encoding?: unknown): Buffer {
-  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  return Buffer.from(String(data), (encoding as BufferEncoding | null) ?? 'utf8');
+/** A copy: its owner may use a buffer again. */
+function toBytes(data: unknown, encoding: unknown): Buffer {
+  return typeof data === 'string'
+    ? Buffer.from(data, (encoding as BufferEncoding | null) ?? 'utf8')
+    : Buffer.from(viewOf(data));
+}
+
+function viewOf(data: unknown): Buffer {
+  const { buffer, byteOffset, byteLength } = data as NodeJS.ArrayBufferView;
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

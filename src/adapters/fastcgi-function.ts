@@ -5,14 +5,17 @@ import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 import { fcgiError } from '../core/errors.ts';
 import { READ_AHEAD_BYTES } from '../core/fcgi-handler.ts';
+import type { Request } from '../core/request.ts';
+import type { Response } from '../core/response.ts';
 import { type SimpleHandler, type SimpleOptions, simple } from '../core/simple.ts';
 import type { AddressLike } from './address.ts';
-import { surround } from './ambient.ts';
+import { install, outside, surround } from './ambient.ts';
+import { limitsFrom } from './fastcgi/limits.ts';
 import { FcgiServer } from './fastcgi/server.ts';
 import { HttpServer } from './http.ts';
 import { makersFor, openDoors, planFor, type ServeOptions } from './serve.ts';
 
-/** `serve`'s options, of which one door is used, and: */
+/** `serve`'s options, and: */
 export interface FastcgiOptions extends ServeOptions, SimpleOptions {}
 
 /** Where it listens unless told. */
@@ -48,22 +51,19 @@ export function fastcgi(
   if (typeof handler !== 'function') throw fcgiError('FCGI_ERR_ARGUMENT', 'fastcgi takes a function');
   const options = isOptions(given) ? given : { fastcgi: given };
   const { readAhead = READ_AHEAD_BYTES, http } = options;
-  const listener = simple(
-    (context) => {
-      // Programs read from `process.stdin.fd`.
-      Object.assign(context.stdin, { fd: 0 });
-      return surround(context, () => handler(context));
-    },
-    { readAhead },
-  ) as unknown as RequestListener;
+  limitsFrom(options);
+  const installed = install();
+  const handle = simple((context) => surround(context, () => handler(context)), { readAhead });
+  // A request may come in another one's turn on their connection.
+  const listener = ((req: Request, res: Response) => outside(() => handle(req, res))) as unknown as RequestListener;
   const server = http === undefined ? new FcgiServer(options, listener) : new HttpServer({}, listener);
-  if (isMain(callerOf(fastcgi))) start(server, listener, options);
+  if (isMain(callerOf(fastcgi))) installed.then(() => start(server, listener, options));
   return server;
 }
 
 /** An address can be an object, too. */
 function isOptions(given: AddressLike | FastcgiOptions): given is FastcgiOptions {
-  return typeof given === 'object' && !('port' in given) && !('path' in given);
+  return typeof given === 'object' && given !== null && !['port', 'path', 'fd'].some((name) => name in given);
 }
 
 function start(server: FcgiServer | HttpServer, listener: RequestListener, options: FastcgiOptions): void {
@@ -79,14 +79,15 @@ function start(server: FcgiServer | HttpServer, listener: RequestListener, optio
 
 /** The file of the module that called a function. */
 function callerOf(callee: (...args: never[]) => unknown): string | undefined {
-  const { prepareStackTrace } = Error;
+  const { prepareStackTrace, stackTraceLimit } = Error;
   const at: { stack?: unknown } = {};
-  Error.prepareStackTrace = (_error, [site]) => site?.getFileName();
+  Object.assign(Error, { prepareStackTrace: (_error: unknown, [site]: NodeJS.CallSite[]) => site?.getFileName() });
+  Error.stackTraceLimit = 1;
   try {
     Error.captureStackTrace(at, callee);
     return at.stack as string | undefined;
   } finally {
-    Error.prepareStackTrace = prepareStackTrace;
+    Object.assign(Error, { prepareStackTrace, stackTraceLimit });
   }
 }
 

@@ -20,7 +20,7 @@ let taken = false;
  *
  * - systemd's socket activation: LISTEN_PID and LISTEN_FDS; a name of LISTEN_FDNAMES with `http` in it is for browsers.
  * - A listening socket as file descriptor 0 (FastCGI specification, section 2.2): spawn-fcgi, mod_fcgid, lighttpd, h2o.
- *   Recognized on Linux only; elsewhere the address `fd:0` says so.
+ *   Recognized on Linux only; elsewhere the address `{ fd: 0 }` says so.
  * - A web server's CGI: GATEWAY_INTERFACE and REQUEST_METHOD (RFC 3875, section 4.1).
  */
 export function takeInherited(env: NodeJS.ProcessEnv = process.env): Inherited {
@@ -53,29 +53,24 @@ function isListening(fd: number): boolean {
   try {
     const stat = fstatSync(fd);
     if (!stat.isSocket()) return false;
-    return listeningInodes().has(stat.ino);
+    const inode = String(stat.ino);
+    // The last ones only if need be: a busy machine has many.
+    return TABLES.some(({ name, listening, inodeAt }) =>
+      rowsOf(name).some((row) => row[inodeAt] === inode && row[3] === listening),
+    );
   } catch {
     return false;
   }
 }
 
-/** The inodes of all sockets that listen: see proc(5), and `__SO_ACCEPTCON` and `TCP_LISTEN` in Linux's sources. */
-function listeningInodes(): Set<number> {
-  const rows = (file: string) => {
-    try {
-      return readFileSync(`/proc/net/${file}`, 'latin1')
-        .trim()
-        .split('\n')
-        .slice(1)
-        .map((row) => row.trim().split(/ +/));
-    } catch {
-      // Without IPv6 there is no tcp6.
-      return [];
-    }
-  };
-  const unix = rows('unix')
-    .filter((row) => row[3] === '00010000')
-    .map((row) => Number(row[6]));
-  const tcp = [...rows('tcp'), ...rows('tcp6')].filter((row) => row[3] === '0A').map((row) => Number(row[9]));
-  return new Set([...unix, ...tcp]);
+/** The kernel's sockets, in proc(5); what says that one listens, `__SO_ACCEPTCON` or `TCP_LISTEN`, in its sources. */
+const TABLES = [
+  { name: 'unix', listening: '00010000', inodeAt: 6 },
+  { name: 'tcp', listening: '0A', inodeAt: 9 },
+  { name: 'tcp6', listening: '0A', inodeAt: 9 },
+];
+
+function rowsOf(table: string): string[][] {
+  const text = readFileSync(`/proc/net/${table}`, 'latin1');
+  return text.split('\n').map((row) => row.trim().split(/ +/));
 }

@@ -60,8 +60,9 @@ async function listenTcp(server: Server, { host, port }: TcpAddress): Promise<Tc
   } catch (error) {
     throw failed({ host, port }, error);
   }
-  const bound = server.address() as AddressInfo;
-  return { host: bound.address, port: bound.port };
+  const bound = server.address() as AddressInfo | null;
+  // Somebody may have closed it in its 'listening'.
+  return bound === null ? { host, port } : { host: bound.address, port: bound.port };
 }
 
 async function listenUnix(server: Server, { path }: UnixAddress, mode: number): Promise<UnixAddress> {

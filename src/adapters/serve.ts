@@ -122,8 +122,10 @@ export function openDoors(
         const where = await listen(server, at, { mode: options.mode });
         listening.push(server);
         opened[name] ??= where;
-        if (plan.unasked)
-          console.log(`Listening on ${name === 'http' ? 'http://' : ''}${formatAddress(where as Address)}`);
+        if (plan.unasked) {
+          const scheme = name === 'http' && 'port' in where ? 'http://' : '';
+          console.log(`Listening on ${scheme}${formatAddress(where as Address)}`);
+        }
       }
     } catch (error) {
       await close();
@@ -137,7 +139,11 @@ export function openDoors(
 
 /** A CGI program ends with its answer, whatever else the application has open. */
 function openCgi(server: FcgiServer): { servers: DoorServer[]; opened: Promise<Doors> } {
-  const ended = answerCgi(server).then((whole): void => process.exit(whole ? undefined : 1));
+  const ended = answerCgi(server).then((whole): void => process.exit(whole ? process.exitCode : 1));
+  // What the program prints is not to get into the answer.
+  process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
+  // With nothing left to wait for there will be no answer.
+  process.once('beforeExit', () => process.exit(1));
   return { servers: [server], opened: Promise.resolve({ close: () => ended }) };
 }
 
@@ -155,17 +161,25 @@ async function closeAll(servers: readonly DoorServer[], closeTimeout: number): P
   clearTimeout(late);
 }
 
-/** The first signal lets the requests under way finish; a second one does what it always does. */
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+/** What is to be closed before a signal may end the process: all that `serve` has opened in it. */
+const closings = new Set<() => Promise<void>>();
+
 function closeOnSignals(servers: readonly DoorServer[], close: () => Promise<void>): void {
-  const end = async () => {
-    await close();
-    process.exit(0);
+  closings.add(close);
+  if (closings.size === 1) for (const signal of SIGNALS) process.once(signal, closeAndEnd);
+  let open = servers.length;
+  const onClose = () => {
+    open--;
+    if (open === 0) closings.delete(close);
+    if (closings.size === 0) for (const signal of SIGNALS) process.off(signal, closeAndEnd);
   };
-  const signals = ['SIGTERM', 'SIGINT'] as const;
-  for (const signal of signals) process.once(signal, end);
-  for (const server of servers) {
-    server.once('close', () => {
-      for (const signal of signals) process.off(signal, end);
-    });
-  }
+  for (const server of servers) server.once('close', onClose);
+}
+
+/** The first signal lets the requests under way finish; a second one does what it always does. */
+async function closeAndEnd(): Promise<void> {
+  await Promise.all(Array.from(closings, (close) => close()));
+  process.exit(0);
 }

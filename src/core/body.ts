@@ -19,7 +19,12 @@ const MIB = 1024 * 1024;
 const BYTES = Symbol('body bytes');
 const AHEAD = Symbol('body read ahead');
 
-type Message = IncomingMessage & { [BYTES]?: Promise<Buffer>; [AHEAD]?: boolean };
+type Message = IncomingMessage & {
+  [BYTES]?: Promise<Buffer>;
+  /** How much was put back, and whether that is all. */
+  [AHEAD]?: { size: number; whole: boolean };
+  _consuming?: boolean;
+};
 
 /** The whole body; a second call answers with the same bytes. */
 export async function readBytes(req: Message, options?: BodyOptions): Promise<Buffer> {
@@ -55,7 +60,7 @@ export async function readForm(req: Message, options?: BodyOptions): Promise<For
 
 function collect(req: Message, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    if ((req.readableDidRead && !(req[AHEAD] && req.readable)) || req.readableEncoding) {
+    if (isUsed(req)) {
       throw fcgiError('FCGI_ERR_BODY_USED', 'the request body has been read already');
     }
     const inflater = inflaterOf(req);
@@ -89,46 +94,58 @@ function collect(req: Message, limit: number): Promise<Buffer> {
   });
 }
 
+/** Whether somebody has had some of the body, or has it otherwise than as bytes. What was read ahead was put back. */
+function isUsed(req: Message): boolean {
+  if (req.readableEncoding) return true;
+  const ahead = req[AHEAD];
+  return ahead === undefined ? req.readableDidRead : req.readableLength < ahead.size;
+}
+
 /**
- * Waits until all of the body is there, or `limit` bytes of it, and leaves it in the stream for whoever reads. False if
- * the client went away before.
+ * Waits until all of the body is there, or more than `limit` bytes of it, and leaves it in the stream for whoever reads.
+ * False if the client went away before.
  */
 export function readAhead(req: Message, limit: number): Promise<boolean> {
-  if (limit === 0 || !hasBody(req)) return Promise.resolve(!req.destroyed);
+  const { readableAborted: left, readableDidRead, readableEnded } = req;
+  if (left || readableDidRead || readableEnded || limit === 0 || !hasBody(req)) return Promise.resolve(!left);
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
     const settle = (stayed: boolean) => {
-      req.off('readable', take).off('close', leave).off('error', leave);
+      req.off('readable', take).off('end', take).off('close', leave).off('error', leave);
       // In the same turn as the last `read`: 'end' waits for what is in the stream.
       if (size > 0) req.unshift(Buffer.concat(chunks, size));
-      req[AHEAD] = true;
+      req[AHEAD] = { size, whole: req.complete && size <= limit };
+      // To Node nobody has read yet: it lets a body that nobody reads run dry, so that its connection can go on.
+      req._consuming = false;
       resolve(stayed);
     };
     const leave = () => settle(false);
     const take = () => {
-      while (size < limit && req.readableLength > 0) {
+      while (size <= limit && req.readableLength > 0) {
         const chunk: Buffer = req.read();
         size += chunk.length;
         chunks.push(chunk);
       }
-      if (req.complete || size >= limit) settle(true);
+      if (req.complete || size > limit) settle(true);
     };
-    req.on('readable', take).on('close', leave).on('error', leave);
+    req.on('readable', take).on('end', take).on('close', leave).on('error', leave);
   });
 }
 
 /**
- * What is left of a body that is all there, at most `size` bytes of it.
+ * What is left of a body that was read ahead, at most `size` bytes of it.
  *
- * @throws FcgiError FCGI_ERR_BODY_TOO_LARGE: it is not all there, since it is larger than what was read ahead.
+ * @throws FcgiError FCGI_ERR_BODY_TOO_LARGE: it is larger than what was to be read ahead.
  */
 export function readNow(req: Message, size?: number): Buffer {
-  if (hasBody(req) && !req.complete) {
+  if (hasBody(req) && req[AHEAD]?.whole !== true) {
     throw fcgiError('FCGI_ERR_BODY_TOO_LARGE', 'The body is larger than what is read ahead: read it as a stream');
   }
   const wanted = size === undefined || size >= req.readableLength ? req.readableLength : size;
   const chunk: Buffer | string | null = wanted > 0 ? req.read(wanted) : null;
+  // Its end is to be told.
+  if (req.complete && req.readableLength === 0) req.read();
   return typeof chunk === 'string' ? Buffer.from(chunk, req.readableEncoding!) : (chunk ?? Buffer.alloc(0));
 }
 

@@ -22,6 +22,7 @@ export const READ_AHEAD_BYTES = 1024 * 1024;
  */
 export abstract class FcgiHandler {
   readonly #context: SimpleContext;
+  #content: string | undefined;
 
   constructor(context: SimpleContext) {
     this.#context = context;
@@ -34,7 +35,7 @@ export abstract class FcgiHandler {
     return undefined;
   }
 
-  /** Called after `handle`, whether that has thrown or not. */
+  /** Called after `handle`, also where that has thrown, but not where `setup` has. */
   finish(): unknown {
     return undefined;
   }
@@ -75,21 +76,22 @@ export abstract class FcgiHandler {
 
   /** Writes a line to stdout; line ends become CRLF. */
   print(text: unknown = ''): void {
-    this.stdout.write(toLine(text));
+    this.stdout.write(`${text}\n`.replace(/\r?\n/g, '\r\n'));
   }
 
-  /** Writes a line to stderr; line ends become CRLF. */
+  /** Writes a line to stderr: as it is, since a log has no CR. */
   err(text: unknown = ''): void {
-    this.stderr.write(toLine(text));
+    this.stderr.write(`${text}\n`);
   }
 
   /**
-   * What is left of the body, as UTF-8.
+   * The body, or what nobody has read of `stdin` before, as UTF-8.
    *
    * @throws FcgiError FCGI_ERR_BODY_TOO_LARGE: it has more than 1 MiB. Read `stdin` then.
    */
   content(): string {
-    return readNow(this.stdin).toString();
+    this.#content ??= readNow(this.stdin).toString();
+    return this.#content;
   }
 
   /** Writes to stdout, or to stderr. */
@@ -105,12 +107,12 @@ export function isFcgiHandler(listener: unknown): listener is FcgiHandlerClass {
 }
 
 /** Serves each request with an object of its own. */
-export function serveFcgiHandler(Handler: FcgiHandlerClass): (req: Request, res: Response) => Promise<void> {
+export function serveFcgiHandler(Handler: FcgiHandlerClass): ReturnType<typeof simple> {
   return simple(
     async (context) => {
       const handler = new Handler(context);
+      await handler.setup();
       try {
-        await handler.setup();
         await handler.handle();
       } finally {
         await handler.finish();
@@ -118,8 +120,4 @@ export function serveFcgiHandler(Handler: FcgiHandlerClass): (req: Request, res:
     },
     { readAhead: READ_AHEAD_BYTES },
   );
-}
-
-function toLine(text: unknown): string {
-  return `${text}\n`.replace(/\r?\n/g, '\r\n');
 }

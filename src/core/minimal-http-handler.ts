@@ -1,4 +1,4 @@
-import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { finalHandler } from './final-handler.ts';
 
@@ -44,7 +44,7 @@ export abstract class MinimalHttpHandler {
   abstract handle(): unknown;
 
   /** Begins the head; the message is the status's usual one unless told. */
-  sendResponse(code: number, message = STATUS_CODES[code] ?? ''): void {
+  sendResponse(code: number, message = ''): void {
     this.#res.statusCode = code;
     this.#res.statusMessage = message;
   }
@@ -73,7 +73,7 @@ export function serveMinimalHttpHandler(Handler: MinimalHttpHandlerClass) {
       await new Handler(req, res).handle();
       res.end();
     } catch (error) {
-      finalHandler(error, req, res);
+      finalHandler(error || new Error(`The handler threw ${String(error)}`), req, res);
     }
   };
 }

@@ -1,4 +1,5 @@
-import type { Writable } from 'node:stream';
+import { once } from 'node:events';
+import { addAbortSignal, type Readable, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { readAhead } from './body.ts';
 import { CgiOutput } from './cgi-output.ts';
@@ -13,7 +14,9 @@ export class SimpleContext {
   readonly #req: Request;
   readonly #res: Response;
   #stdout: CgiOutput | undefined;
-  /** Whether the handler has what it could answer with, but for stdout. */
+  /** What is piped into stdout. */
+  readonly #sources = new Set<Readable>();
+  /** Whether the handler has what it could answer or pass on with, but for stdout. */
   #answers = false;
 
   constructor(req: Request, res: Response) {
@@ -48,12 +51,26 @@ export class SimpleContext {
 
   /**
    * Takes an answer as a CGI program writes it (RFC 3875, section 6): a head such as `Content-Type: text/html` or
-   * `Status: 404`, an empty line, a body. It ends with the handler.
+   * `Status: 404`, an empty line, a body. It ends with the handler. When the client goes away, it is destroyed, and what is
+   * piped into it.
    */
   get stdout(): Writable {
-    // An error of it is told by `run`.
-    this.#stdout ??= new CgiOutput(this.#res).on('error', () => {});
-    return this.#stdout;
+    return this.#cgiOutput;
+  }
+
+  get #cgiOutput(): CgiOutput {
+    if (this.#stdout !== undefined) return this.#stdout;
+    const { signal } = this.#req;
+    const stdout = addAbortSignal(signal, new CgiOutput(this.#res));
+    // `run` tells it.
+    stdout.on('error', () => {});
+    stdout.on('pipe', (source) => this.#sources.add(source));
+    stdout.on('unpipe', (source) => {
+      this.#sources.delete(source);
+      if (signal.aborted) source.destroy();
+    });
+    this.#stdout = stdout;
+    return stdout;
   }
 
   /** To the web server's error log. */
@@ -70,24 +87,46 @@ export class SimpleContext {
   }
 
   /**
-   * Calls a handler, and ends what it has written to stdout. Where it neither wrote anything, nor returned a promise, its
-   * callbacks are still to write, and to end stdout.
+   * Calls a handler, and ends stdout when the handler is done: when the promise that it returned is settled, or else when
+   * it has returned, and stdin has ended if it reads that; and when nothing is piped into stdout any more. Only where
+   * it returned no promise and has written nothing by then, its callbacks are still to write, and to end stdout.
    *
    * Rejects as the handler does, and with FCGI_ERR_CGI_OUTPUT if what it wrote is no answer.
    */
   async run(handler: SimpleHandler): Promise<void> {
     const returned = handler(this);
     await returned;
-    const stdout = this.#stdout;
-    if (stdout?.begun) {
-      // What is piped to the process's own stdout does not end it, either.
-      if (stdout.listenerCount('unpipe') > 0) stdout.once('unpipe', () => stdout.end());
-      else stdout.end();
-    } else if (returned instanceof Promise && !this.#answers) {
+    const settled = typeof (returned as PromiseLike<unknown> | undefined)?.then === 'function';
+    if (!settled) await read(this.#req);
+    try {
+      await this.#end(settled);
+    } catch (error) {
+      // A client that has gone is no fault of the handler's.
+      if (!this.#req.signal.aborted) throw error;
+    }
+  }
+
+  async #end(settled: boolean): Promise<void> {
+    if (this.#stdout === undefined && (settled ? this.#answers : this.#res.headersSent)) return;
+    const stdout = this.#cgiOutput;
+    while (this.#sources.size > 0) await once(stdout, 'unpipe');
+    if (stdout.begun) {
+      stdout.end();
+    } else if (settled) {
+      if (this.#answers) return;
       throw fcgiError('FCGI_ERR_CGI_OUTPUT', 'The handler has answered nothing');
     }
-    if (stdout !== undefined) await finished(stdout);
+    await finished(stdout);
   }
+}
+
+/** Waits for the end of a body that somebody reads. */
+async function read(req: Request): Promise<void> {
+  const reading = req.readableFlowing || req.listenerCount('data') + req.listenerCount('readable') > 0;
+  if (!reading || req.readableEnded || req.destroyed) return;
+  await new Promise<void>((resolve) => {
+    req.once('end', resolve).once('close', resolve);
+  });
 }
 
 /** What it returns is ignored, but waited for; what it throws, or rejects with, goes to the error handlers. */
@@ -95,14 +134,16 @@ export type SimpleHandler = (context: SimpleContext) => unknown;
 
 export interface SimpleOptions {
   /**
-   * Bytes of the body to wait for before the handler is called, so that it can be read at once; the rest comes as it comes.
-   * Default 0: the handler is called at once.
+   * Bytes of the body up to which it is waited for before the handler is called, so that it can be read at once. Of a larger
+   * one the rest comes as it comes. Default 0: the handler is called at once.
    */
   readAhead?: number;
 }
 
 /**
  * Makes middleware of a handler in CGI's words: it serves alone or mounted, on every door.
+ *
+ * @throws FcgiError FCGI_ERR_OPTION
  *
  * @example
  * app.use('/hello', simple(async ({ params, stdin, send }) => send(`${params.REQUEST_METHOD} ${await stdin.text()}`)));
@@ -112,6 +153,9 @@ export function simple(
   options: SimpleOptions = {},
 ): (req: Request, res: Response, next?: NextFunction) => Promise<void> {
   const { readAhead: bytes = 0 } = options;
+  if (typeof bytes !== 'number' || !(bytes >= 0)) {
+    throw fcgiError('FCGI_ERR_OPTION', `readAhead takes a number of bytes, not ${String(bytes)}`);
+  }
   return async (req, res, next = (error) => finalHandler(error, req, res)) => {
     // Alone there is no application to have linked them.
     req.res = res;
@@ -119,7 +163,8 @@ export function simple(
     try {
       if (bytes === 0 || (await readAhead(req, bytes))) await new SimpleContext(req, res).run(handler);
     } catch (error) {
-      next(error ?? new Error('the handler rejected without a reason'));
+      // Some of what can be thrown means to `next` that there is no error.
+      next(error || new Error(`The handler threw ${String(error)}`));
     }
   };
 }

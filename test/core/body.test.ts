@@ -1,6 +1,7 @@
 import net from 'node:net';
 import zlib from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { readAhead, readNow } from '../../src/core/body.ts';
 import type { Request } from '../../src/core/request.ts';
 import { deferred, serve } from './pair.ts';
 
@@ -205,4 +206,143 @@ describe('form', () => {
       expect(found).toMatchObject({ status: 415, body: expect.stringContaining('FCGI_ERR_BODY_TYPE') });
     },
   );
+});
+
+describe('readAhead', () => {
+  const LIMIT = 1000;
+  const chunked = { 'transfer-encoding': 'chunked' };
+
+  it.each<[what: string, read: (req: Request) => unknown, found: unknown]>([
+    ['readNow', (req) => readNow(req).toString(), 'body'],
+    [
+      'readNow in pieces',
+      (req) => [1, 2, 0, 9, 9].map((size) => readNow(req, size).toString()),
+      ['b', 'od', '', 'y', ''],
+    ],
+    ['readNow as text', (req) => readNow(req.setEncoding('hex')).toString(), 'body'],
+    ['text', (req) => req.text(), 'body'],
+    ['text, twice', async (req) => [await req.text(), await req.text()], ['body', 'body']],
+    ['toArray', async (req) => (await req.toArray()).join(), 'body'],
+    [
+      'a loop',
+      async (req) => {
+        const found = [];
+        for await (const chunk of req) found.push(`${chunk}`);
+        return found;
+      },
+      ['body'],
+    ],
+    ["'data', at once", (req) => new Promise((resolve) => req.on('data', (chunk) => resolve(`${chunk}`))), 'body'],
+    [
+      "'data', later",
+      async (req) => {
+        await new Promise(setImmediate);
+        return new Promise((resolve) => req.on('data', (chunk) => resolve(`${chunk}`)));
+      },
+      'body',
+    ],
+    [
+      "'end' of what is not looked at",
+      (req) => new Promise((resolve) => req.resume().on('end', () => resolve('end'))),
+      'end',
+    ],
+    [
+      "'end' behind readNow",
+      (req) => {
+        readNow(req);
+        return new Promise((resolve) => req.on('end', () => resolve('end')));
+      },
+      'end',
+    ],
+  ])('leaves the body for %s', async (_what, read, found) => {
+    for (const headers of [{}, chunked]) {
+      const answer = await post(async (req) => [await readAhead(req, LIMIT), await read(req)], 'body', headers);
+      expect(JSON.parse(answer.body)).toEqual([true, found]);
+    }
+  });
+
+  it.each([
+    ['no body', undefined, {}],
+    ['an empty body', '', {}],
+    ['an empty body in chunks', '', chunked],
+  ])('finds nothing in %s', async (_what, body, headers) => {
+    const read = async (req: Request) => [await readAhead(req, LIMIT), readNow(req).length, await req.text()];
+    const site = await serve(async (req, res) => res.json(await read(req)));
+    expect((await site.ask('/', { method: body === undefined ? 'GET' : 'POST', headers }, body)).body).toBe(
+      '[true,0,""]',
+    );
+  });
+
+  it.each([
+    ['some', (req: Request) => readNow(req, 1)],
+    ['all', (req: Request) => readNow(req)],
+  ])('keeps from others that %s of it was read', async (_what, read) => {
+    const found = await post(async (req) => {
+      await readAhead(req, LIMIT);
+      read(req);
+      return req.bytes();
+    }, 'body');
+    expect(found).toMatchObject({ status: 500, body: expect.stringContaining('FCGI_ERR_BODY_USED') });
+  });
+
+  it('has as much as its limit at once; of more it has nothing at once, and all as a stream', async () => {
+    const read = async (req: Request) => [await readAhead(req, LIMIT), readNow(req).length];
+    for (const headers of [{}, chunked]) {
+      expect((await post(read, Buffer.alloc(LIMIT), headers)).body).toBe(`[true,${LIMIT}]`);
+      const more = await post(read, Buffer.alloc(LIMIT + 1), headers);
+      expect(more).toMatchObject({ status: 413, body: expect.stringContaining('FCGI_ERR_BODY_TOO_LARGE') });
+      const stream = async (req: Request) => [await readAhead(req, LIMIT), (await req.bytes()).length];
+      expect((await post(stream, Buffer.alloc(900_000), headers)).body).toBe('[true,900000]');
+    }
+  });
+
+  it('takes more memory for no larger body: the rest waits in its connection', async () => {
+    const most = 16 * 1024 * 1024;
+    const found = await post(async (req) => {
+      await readAhead(req, LIMIT);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const held = req.readableLength;
+      return [held < most / 4, (await req.bytes({ limit: most })).length];
+    }, Buffer.alloc(most));
+    expect(found.body).toBe(`[true,${most}]`);
+  });
+
+  it('lets the rest of a body that nobody reads run dry, for the next request of the connection', async () => {
+    const site = await serve(async (req, res) => {
+      await readAhead(req, LIMIT);
+      res.end('answered');
+    });
+    const large = 'x'.repeat(2_000_000);
+    const wire = await site.wire(
+      `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${large.length}\r\n\r\n${large}` +
+        'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    );
+    expect(wire.match(/answered/g)).toHaveLength(2);
+  });
+
+  it('is done at once where all is there, or was read by somebody else', async () => {
+    for (const [body, length] of [
+      ['body', 4],
+      ['', 0],
+    ] as const) {
+      const site = await serve(async (req, res) => {
+        while (!req.complete) await new Promise(setImmediate);
+        const first = [await readAhead(req, LIMIT), (await req.bytes()).length];
+        res.json([...first, await readAhead(req, LIMIT)]);
+      });
+      expect((await site.ask('/', { method: 'POST', headers: chunked }, body)).body).toBe(`[true,${length},true]`);
+    }
+  });
+
+  it('says false of a client that leaves, and of one that has left', async () => {
+    const told = deferred<unknown>();
+    const site = await serve(async (req) => {
+      const first = readAhead(req, LIMIT);
+      socket.destroy();
+      told.resolve([await first, await readAhead(req, LIMIT)]);
+    });
+    const socket = net.connect(site.port, '127.0.0.1');
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf');
+    expect(await told.promise).toEqual([false, false]);
+  });
 });

@@ -48,6 +48,11 @@ export class Output {
     return this.#bytes + this.#socket.writableLength;
   }
 
+  /** Those of them that the system has no room for. */
+  get blocked(): number {
+    return this.#socket.writableLength;
+  }
+
   /** Content of a stream, in as few records as hold it; one if it is no longer than 65535 bytes. */
   stream(type: number, id: number, parts: readonly Part[], bytes: number): void {
     if (bytes > FCGI_MAX_LENGTH) {
@@ -106,14 +111,15 @@ export class Output {
     const last = (this.closing || this.broken) && this.#connection.idle && !socket.writableEnded;
     if (last && this.broken) this.record(BROKEN_OFF);
     this.#write();
+    // Where the socket never was full, no 'drain' will come from it. As a Writable's, it comes before the callbacks. One
+    // that is destroyed has no room: to say otherwise would keep whoever writes without end so busy that its 'close'
+    // never comes.
+    if (full && !socket.writableNeedDrain && !socket.destroyed) process.nextTick(() => this.#connection.onDrain());
     this.#settle();
     // What the web server still sends is thrown away: a reset could take the answer with it. Where it has no more to send,
     // it may not close its side until it needs the connection again, as Apache does.
     if (last && !this.broken && this.#connection.requests.settled) socket.destroySoon();
     else if (last) socket.end();
-    // Where the socket never was full, no 'drain' will come from it. One that is destroyed has no room: to say otherwise
-    // would keep whoever writes without end so busy that its 'close' never comes.
-    if (full && !socket.writableNeedDrain && !socket.destroyed) process.nextTick(() => this.#connection.onDrain());
   }
 
   #write(): void {

@@ -101,6 +101,17 @@ export class PairReader {
   }
 }
 
+/**
+ * The length of a name or value at `offset` (section 3.4), and the offset after it.
+ *
+ * @throws FcgiError FCGI_ERR_PARAMS: it is cut off.
+ */
+export function decodeLength(bytes: Buffer, offset = 0): [length: number, end: number] {
+  const first = bytes[offset];
+  if (first === undefined) throw overrun();
+  return first < 0x80 ? [first, offset + 1] : [longLength(bytes, offset, bytes.length), offset + 4];
+}
+
 function longLength(bytes: Buffer, offset: number, end: number): number {
   if (end - offset < 4) throw overrun();
   return bytes.readUInt32BE(offset) & MAX_LENGTH;

@@ -29,6 +29,16 @@ export interface EndRequest {
   protocolStatus: number;
 }
 
+/** A record found among bytes. */
+export interface DecodedRecord {
+  type: number;
+  requestId: number;
+  /** Where it lies: not copied. */
+  content: Buffer;
+  /** The offset after it, and after its padding. */
+  end: number;
+}
+
 /** The most content of a record that needs no padding to be aligned. */
 const ALIGNED_LENGTH = FCGI_MAX_LENGTH & ~7;
 
@@ -68,6 +78,24 @@ export function encodeRecord(type: number, requestId: number, content?: Uint8Arr
   writeHeader(record, 0, type, requestId, length, padding);
   if (content !== undefined) record.set(content, FCGI_HEADER_LEN);
   return record.fill(0, FCGI_HEADER_LEN + length);
+}
+
+/**
+ * The record at `offset`, or undefined if it is not all there. `RecordParser` finds those that come in pieces.
+ *
+ * @throws FcgiError FCGI_ERR_VERSION
+ */
+export function decodeRecord(bytes: Buffer, offset = 0): DecodedRecord | undefined {
+  const start = offset + FCGI_HEADER_LEN;
+  if (start > bytes.length) return undefined;
+  if (bytes[offset] !== FCGI_VERSION_1) {
+    throw fcgiError('FCGI_ERR_VERSION', `Not FastCGI version 1: a record begins with byte ${bytes[offset]}`);
+  }
+  const contentEnd = start + bytes.readUInt16BE(offset + 4);
+  const end = contentEnd + bytes[offset + 6]!;
+  if (end > bytes.length) return undefined;
+  const content = bytes.subarray(start, contentEnd);
+  return { type: bytes[offset + 1]!, requestId: bytes.readUInt16BE(offset + 2), content, end };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  decodeLength,
   decodePairs,
   encodePairs,
   PairReader,
@@ -125,6 +126,27 @@ describe('pairs that cannot be', () => {
     for (let run = 0; run < 5000; run++) {
       const bytes = Buffer.from(Array.from({ length: random(60) }, () => (random(4) ? random(6) : random(256))));
       expect([undefined, 'FCGI_ERR_PARAMS']).toContain(codeOf(() => decodePairs(bytes)));
+    }
+  });
+});
+
+describe('decodeLength', () => {
+  test('reads one byte, or four, and tells where it ends', () => {
+    for (const [bytes, length] of [
+      [[0], 0],
+      [[127], 127],
+      [[0x80, 0, 0, 128], 128],
+      [[0x80, 0, 0, 5], 5],
+      [[0xff, 0xff, 0xff, 0xff], 0x7fffffff],
+    ] as const) {
+      expect(decodeLength(Buffer.from(bytes))).toEqual([length, bytes.length]);
+      expect(decodeLength(Buffer.from([1, ...bytes, 2]), 1)).toEqual([length, bytes.length + 1]);
+    }
+  });
+
+  test('refuses one that is cut off', () => {
+    for (const bytes of [[], [0x80], [0x80, 0, 0]]) {
+      expect(codeOf(() => decodeLength(Buffer.from(bytes)))).toBe('FCGI_ERR_PARAMS');
     }
   });
 });

@@ -4,6 +4,7 @@ import { RecordParser } from '../../../src/adapters/fastcgi/parser.ts';
 import {
   decodeBeginRequest,
   decodeEndRequest,
+  decodeRecord,
   decodeUnknownType,
   encodeAbortRequest,
   encodeBeginRequest,
@@ -35,6 +36,35 @@ describe('headers', () => {
     const buffer = Buffer.alloc(10, 0xff);
     expect(writeHeader(buffer, 1, FCGI_STDIN, 0x1234, 0xabcd, 7)).toBe(9);
     expect(buffer).toEqual(Buffer.from([0xff, 1, 5, 0x12, 0x34, 0xab, 0xcd, 7, 0, 0xff]));
+  });
+});
+
+describe('decodeRecord', () => {
+  test('finds one record after another, and where each ends', () => {
+    const contents = ['', 'x', 'y'.repeat(65535)];
+    const bytes = Buffer.concat(contents.map((content) => encodeRecord(FCGI_STDIN, 0x1234, Buffer.from(content))));
+    let end = 0;
+    for (const content of contents) {
+      const record = decodeRecord(bytes, end)!;
+      expect(record).toMatchObject({ type: FCGI_STDIN, requestId: 0x1234 });
+      expect(record.content.equals(Buffer.from(content))).toBe(true);
+      end = record.end;
+    }
+    expect(end).toBe(bytes.length);
+    expect(decodeRecord(bytes, end)).toBeUndefined();
+  });
+
+  test('has none until all of it is there, its padding too', () => {
+    const bytes = encodeRecord(FCGI_STDOUT, 1, Buffer.from('hello'));
+    for (let length = 0; length < bytes.length; length++)
+      expect(decodeRecord(bytes.subarray(0, length))).toBeUndefined();
+    expect(decodeRecord(bytes)?.end).toBe(bytes.length);
+  });
+
+  test('refuses what is no FastCGI', () => {
+    expect(() => decodeRecord(Buffer.from('GET / HTTP/1.1'))).toThrow(
+      expect.objectContaining({ code: 'FCGI_ERR_VERSION' }),
+    );
   });
 });
 
