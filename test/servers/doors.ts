@@ -15,7 +15,7 @@ import type { Program, Server } from './program.ts';
 export interface Door {
   name: string;
   /** The web server on the way, if any. */
-  server?: Server;
+  server?: Server | Server[];
   /** Whether it keeps its connections to the app for further requests. */
   keepsConnections?: boolean;
   /** Whether it answers 411 itself to more than 8 KB without a length. */
@@ -148,8 +148,11 @@ const h2oDoors: Door[] = ways.map(({ over, socket }) => ({
 
 const modFcgid: Door = {
   name: 'Apache mod_fcgid',
-  server: 'mod_fcgid',
+  server: ['apache', 'mod_fcgid'],
   joinsHeaders: true,
+  holdsHead: true,
+  noticesByWriting: true,
+  endsBroken: 'error reading data, FastCGI server closed connection',
   spoolsBodies: true,
   limitsBodies: true,
   open(app) {

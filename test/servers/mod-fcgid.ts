@@ -16,7 +16,7 @@ export function startModFcgid(
   { idleTimeout, folder }: ModFcgidOptions = {},
 ): Promise<{ port: number; program: Program }> {
   return startApacheWith(
-    ['alias', 'env', 'fcgid'],
+    ['alias', 'fcgid'],
     (port, folder) => {
       let site = modFcgid({ socket: { path: 'unused' }, listen: { host: '127.0.0.1', port }, program: command });
       if (idleTimeout !== undefined) {

@@ -253,6 +253,16 @@ describeWith(['apache', 'mod_fcgid'], 'Apache mod_fcgid', () => {
     }
     expect((await exchange(port, { path: '/hello' })).body).toBe('Hello World');
   });
+
+  it('answers 500 itself to more than 32 MB without a length', async () => {
+    const app = new Started('mod_fcgid large');
+    const { port, program } = await startModFcgid(app.file);
+    onTestFinished(async () => void (await program.stop()));
+    const body = Buffer.alloc((32 << 20) + 1);
+    expect((await exchange(port, { method: 'POST', path: '/mirror', body, chunked: true })).status).toBe(500);
+    await expect.poll(() => program.output).toContain('exceeds MaxRequestLen');
+    expect(app.processes.size).toBe(0);
+  });
 });
 
 describeWith('apache', 'Apache mod_cgid', () => {

@@ -9,7 +9,7 @@ export function modFcgid({ listen, program = '' }: ConfigOptions): string {
   }
   const here = formatAddress(listen);
   return `# Apache with mod_fcgid, which starts the app itself: put this beside your other sites, as
-# /etc/apache2/sites-enabled/app.conf. It needs three modules: \`a2enmod fcgid alias env\`.
+# /etc/apache2/sites-enabled/app.conf. It needs two modules: \`a2enmod fcgid alias\`.
 
 Listen ${here}
 <VirtualHost ${here}>
@@ -33,14 +33,17 @@ Listen ${here}
   # Otherwise Apache answers 404 itself where a path has %2F in it.
   AllowEncodedSlashes NoDecode
 
-  # Apache drops the app's Content-Length, since a CGI program's may be wrong. The app's is right, it sees to that
-  # itself. (Apache 2.4.59 and newer.)
-  SetEnv ap_trust_cgilike_cl 1
-
-  # mod_fcgid answers 500 to a body of more than 128 KB. What it takes it also spools, so leave it some limit; the
-  # second one is there to answer 413.
+  # mod_fcgid answers 500 to a body of more than 128 KB. It also spools what it takes, so leave it some limit; where the
+  # length is known the answer is 413. LimitRequestBody must not be the lower limit: then the app would get no body at
+  # all, and a CONTENT_LENGTH of 0.
   FcgidMaxRequestLen 33554432
-  LimitRequestBody 33554432
+  <If "req_novary('Content-Length') -gt 33554432">
+    Redirect 413 "/"
+  </If>
+
+  # Where an answer breaks off, mod_fcgid puts Apache's page for an error behind what has come of it: up to its
+  # Content-Length, as if it were whole. So this page has one character; those that the app makes are not touched.
+  ErrorDocument 500 " "
 
   # What the app writes goes on at once. Without this, mod_fcgid keeps it until 64 KB are together.
   FcgidOutputBufferSize 0
