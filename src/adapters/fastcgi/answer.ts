@@ -1,4 +1,5 @@
 import { FCGI_STDOUT } from './constants.ts';
+import { destroyedError } from './node-errors.ts';
 import type { Output, Part, WriteCallback } from './output.ts';
 import { readRawHead } from './response-head.ts';
 
@@ -111,7 +112,7 @@ export class Answer {
   replace(status: number, statusText: string, hasBody: boolean): void {
     const body = `${status} ${statusText}\n`;
     const head = `Status: ${status} ${statusText}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n`;
-    this.clear();
+    this.#drop();
     this.headSent = true;
     this.#bodyLeft = Number.POSITIVE_INFINITY;
     this.#add(hasBody ? head + body : head, null, head.length);
@@ -130,14 +131,20 @@ export class Answer {
     this.length = 0;
   }
 
-  /** What has not been handed over never will be. */
-  clear(): void {
+  /** What has not been handed over never will be. Its callbacks get the error, or Node's own. */
+  clear(errored: Error | null): void {
     const callbacks = this.#callbacks;
     if (callbacks.length > 0) {
       this.#callbacks = [];
-      const error = new Error('The request was given up before this was written');
+      const error = errored ?? destroyedError('write');
       for (const callback of callbacks) process.nextTick(callback, error);
     }
+    // Nothing of it has left.
+    if (this.bytesWritten === this.length) this.headSent = false;
+    this.#drop();
+  }
+
+  #drop(): void {
     this.#parts = [];
     this.length = 0;
   }

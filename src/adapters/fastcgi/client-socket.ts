@@ -1,19 +1,33 @@
 import type { Answer } from './answer.ts';
 import type { Connection } from './connection.ts';
+import { nodeError } from './node-errors.ts';
 import type { Params } from './params.ts';
-import { UnbuiltDuplex } from './unbuilt-duplex.ts';
+import { UnbuiltSocket } from './unbuilt-socket.ts';
 
 /**
  * What one looks at on a `net.Socket`, of the client's connection to the web server: its ends, as the CGI parameters
  * tell (RFC 3875, section 4.1), and how far the answer is.
  */
-export abstract class ClientSocket extends UnbuiltDuplex {
+export abstract class ClientSocket extends UnbuiltSocket {
   abstract readonly connection: Connection;
   abstract readonly cgi: Params;
   abstract readonly answer: Answer;
-  /** The end of the answer is on its way to the web server, or will never come. */
-  abstract readonly ended: boolean;
-  abstract readonly destroyed: boolean;
+  /** The answer is complete. */
+  abstract readonly answered: boolean;
+  /** All of the answer is on its way. */
+  abstract readonly leaving: boolean;
+
+  // As a net.Socket has them.
+  destroyed = false;
+  closed = false;
+  errored: Error | null = null;
+  readable = true;
+  writable = true;
+  writableNeedDrain = false;
+  readonly allowHalfOpen = true;
+  _hadError = false;
+  /** Of node:http's server. */
+  _paused = false;
 
   /** The CGI parameters, as the web server sent them. */
   get params(): Record<string, string> {
@@ -73,16 +87,17 @@ export abstract class ClientSocket extends UnbuiltDuplex {
     return this.connection.highWaterMark;
   }
 
+  /** With all that the web server does not take at the moment: whose that is, cannot be told any more. */
   get writableLength(): number {
-    return this.answer.length;
+    return this.answer.length + this.connection.output.blocked;
   }
 
   get writableEnded(): boolean {
-    return this.ended;
+    return this.answered;
   }
 
   get writableFinished(): boolean {
-    return this.ended;
+    return this.answered && !this.leaving;
   }
 
   get readyState(): string {
@@ -94,7 +109,19 @@ export abstract class ClientSocket extends UnbuiltDuplex {
   }
 
   get pending(): boolean {
-    return false;
+    return this.destroyed;
+  }
+
+  setEncoding(): never {
+    const why = 'Changing the socket encoding is not allowed per RFC7230 Section 3.';
+    throw nodeError('ERR_HTTP_SOCKET_ENCODING', why);
+  }
+
+  /** What comes in is the request's; here there is nothing to read. */
+  _read(): void {}
+
+  pause(): this {
+    return this;
   }
 
   setNoDelay(): this {

@@ -49,6 +49,8 @@ export class Connection implements RecordHandler {
   readonly output: Output;
   readonly requests: Requests;
   readonly highWaterMark: number;
+  /** Requests that have come, where `maxRequestsPerSocket` limits them. */
+  requestCount = 0;
 
   readonly #socket: Socket;
   readonly #parser = new RecordParser(this);
@@ -213,10 +215,12 @@ export class Connection implements RecordHandler {
     // Once the response has begun, only it can tell that the answer is complete.
     const missing = answer.missing(res?.headersSent !== true || res.writableEnded);
     if (missing !== '') {
+      request.flush();
       request.destroy(fcgiError('FCGI_ERR_RESPONSE_UNDERRUN', `The answer broke off before ${missing}`));
       return;
     }
     this.#end(request, FCGI_REQUEST_COMPLETE);
+    request.answered = true;
     request.leaving = true;
     this.output.answered(request);
     if (!this.output.held) this.output.flush();

@@ -1,4 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { channel } from 'node:diagnostics_channel';
+import { IncomingMessage, type ServerResponse } from 'node:http';
+import type { RequestSocket } from './request-socket.ts';
 
 // What node:http's server does to its requests and responses and no public method does. The names have been the same
 // since Node 10; tests hold them on every version that this package supports.
@@ -15,6 +17,27 @@ interface RequestInternals extends IncomingMessage {
   _dumped: boolean;
   _readableState: Record<'resumeScheduled' | 'ended' | 'endEmitted' | 'destroyed' | 'closed' | 'closeEmitted', boolean>;
   _dump(): void;
+}
+
+/** node:http's own, which tools for monitoring subscribe to. */
+const finished = channel('http.server.response.finish');
+
+/** Takes `req.signal` off the socket, which closes here behind every answer; from Node 24 on. */
+const detachSignal = Object.getOwnPropertySymbols(IncomingMessage.prototype).find(
+  ({ description }) => description === 'kDetachAbortSignal',
+);
+
+/** The first listener of a response's 'finish': the socket is no longer its own. */
+export function onResponseFinish(this: ServerResponse): void {
+  const { req } = this;
+  const socket = this.socket as unknown as RequestSocket | null;
+  if (finished.hasSubscribers) {
+    finished.publish({ request: req, response: this, socket, server: socket?.server });
+  }
+  if (detachSignal !== undefined) (req as unknown as Record<symbol, () => void>)[detachSignal]();
+  if (socket === null) return;
+  socket._httpMessage = null;
+  (this as { socket: unknown }).socket = null;
 }
 
 /** There is room again for what the response has to write. */
@@ -61,9 +84,4 @@ export function closeUnheard(req: IncomingMessage): void {
   state.destroyed = true;
   state.closed = true;
   state.closeEmitted = true;
-}
-
-/** With this, node:http tells a request that its client has gone. */
-export function abortError(): Error {
-  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
 }

@@ -1,7 +1,7 @@
 import { fcgiError } from '../../core/errors.ts';
 import { FCGI_AUTHORIZER, FCGI_FILTER } from './constants.ts';
 import { dispatch } from './dispatch.ts';
-import { addChunked, readHead } from './head.ts';
+import { addChunked, type Head, readHead } from './head.ts';
 import type { RequestSocket } from './request-socket.ts';
 
 // What comes in for one request, in the order in which it has to come: the parameters; the body, with or before which
@@ -16,6 +16,7 @@ export function endParams(request: RequestSocket): void {
   if (request.paramsEnded) return;
   request.paramsEnded = true;
   const head = readHead(request.cgi, request.connection.limits.maxParamsCount);
+  checkHeaders(request, head);
   request.head = head;
   checkLength(request, head.contentLength);
   if (request.role === FCGI_AUTHORIZER || head.contentLength === 0) {
@@ -83,6 +84,14 @@ export function endData(request: RequestSocket): void {
   if (request.role !== FCGI_FILTER) return;
   if (request.head === undefined) throw fcgiError('FCGI_ERR_BAD_REQUEST', 'Data before the end of the parameters');
   request.data.end();
+}
+
+/** As node:http does from Node 22 on. */
+function checkHeaders({ server }: RequestSocket, { rawHeaders }: Head): void {
+  const { maxHeadersCount } = server;
+  if (maxHeadersCount && rawHeaders.length > 2 * maxHeadersCount) {
+    throw fcgiError('FCGI_ERR_PARAMS_TOO_MANY', `There are more than ${maxHeadersCount} headers`);
+  }
 }
 
 function checkLength(request: RequestSocket, length: number): void {

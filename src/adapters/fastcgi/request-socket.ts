@@ -8,9 +8,11 @@ import type { DispatchServer } from './dispatch.ts';
 import { FilterData } from './filter-data.ts';
 import type { Head } from './head.ts';
 import { Inflow, pushTo } from './inflow.ts';
-import { abortError, closeResponse, closeUnheard, drainResponse, dump, isRead, isUnheard } from './node-pair.ts';
+import { abortError, refuseWrite } from './node-errors.ts';
+import { closeResponse, closeUnheard, drainResponse, dump, isRead, isUnheard } from './node-pair.ts';
 import type { Part, WriteCallback } from './output.ts';
 import { Params } from './params.ts';
+import { adaptResponse } from './response-head.ts';
 import { StderrStream } from './stderr.ts';
 
 /**
@@ -19,6 +21,7 @@ import { StderrStream } from './stderr.ts';
  */
 export class RequestSocket extends ClientSocket {
   readonly connection: Connection;
+  readonly server: DispatchServer;
   readonly id: number;
   readonly role: number;
   readonly keepConnection: boolean;
@@ -34,30 +37,19 @@ export class RequestSocket extends ClientSocket {
   stdinEnded = false;
   /** The end of the answer is on its way to the web server, or will never come. */
   ended = false;
+  /** The answer is complete. */
+  answered = false;
   /** All of the answer is on its way: `finish` or `fail` follows. */
   leaving = false;
   /** It waits for the connection's output to take what it has to send. */
   queued = false;
 
-  // What node:http's own code and middleware find on a socket.
-  readonly server: DispatchServer;
-  _httpMessage: ServerResponse | null = null;
-  _hadError = false;
-  _paused = false;
-  readonly allowHalfOpen = true;
-  destroyed = false;
-  readable = true;
-  writable = true;
-  closed = false;
-  errored: Error | null = null;
-  writableNeedDrain = false;
-
   #stdin: Inflow | undefined;
   #data: FilterData | undefined;
   #stderr: StderrStream | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #httpMessage: ServerResponse | null = null;
   /** The answer has left, but somebody still reads the input. */
-  #answered = false;
+  #lingering = false;
 
   constructor(connection: Connection, id: number, role: number, keepConnection: boolean, begun: number) {
     super();
@@ -101,7 +93,7 @@ export class RequestSocket extends ClientSocket {
     // Then `finish` closes it.
     if (this.leaving && this.#stdin === undefined && isUnheard(req)) return;
     pushTo(req, null);
-    if (this.#answered) this.destroy();
+    if (this.#lingering) this.#close();
   }
 
   /** No more of the body will come. */
@@ -124,14 +116,20 @@ export class RequestSocket extends ClientSocket {
     return this;
   }
 
-  pause(): this {
-    return this;
+  // ---- The answer ------------------------------------------------------------------------------
+
+  /** The response that writes to it. */
+  get _httpMessage(): ServerResponse | null {
+    return this.#httpMessage;
   }
 
-  /** What comes in is the request's; here there is nothing to read. */
-  _read(): void {}
-
-  // ---- The answer ------------------------------------------------------------------------------
+  /** Also by `assignSocket` of a response that somebody else has made. */
+  set _httpMessage(res: ServerResponse | null) {
+    this.#httpMessage = res;
+    if (res === null || res === this.res) return;
+    this.res = res;
+    adaptResponse(res);
+  }
 
   /** To the web server's error log. */
   get stderr(): Writable {
@@ -148,8 +146,8 @@ export class RequestSocket extends ClientSocket {
     const done = (typeof encoding === 'function' ? encoding : callback) as WriteCallback | null | undefined;
     const { connection, answer } = this;
     this.onActive();
-    if (this.ended) {
-      if (done) process.nextTick(done, new Error('write after end'));
+    if (this.ended || !this.writable) {
+      refuseWrite(this, done);
       return false;
     }
     if ((data as Part).length > 0) {
@@ -168,8 +166,14 @@ export class RequestSocket extends ClientSocket {
       if (data !== null && data !== done) this.write(data, encoding);
       if (done) this.once('finish', done as () => void);
     }
-    this.connection.onAnswered(this);
+    this.writable = false;
+    this.endAnswer();
     return this;
+  }
+
+  /** Of a response that has ended. The socket looks as if it were kept for another, as node:http's is. */
+  endAnswer(): void {
+    this.connection.onAnswered(this);
   }
 
   destroySoon(): void {
@@ -197,7 +201,7 @@ export class RequestSocket extends ClientSocket {
   /** The connection has room again. */
   drain(): void {
     this.writableNeedDrain = false;
-    if (this._httpMessage !== null) drainResponse(this._httpMessage);
+    if (this.#httpMessage !== null) drainResponse(this.#httpMessage);
     this.emit('drain');
   }
 
@@ -213,27 +217,21 @@ export class RequestSocket extends ClientSocket {
   finish(): void {
     this.leaving = false;
     const { req, res } = this;
-    if (res !== undefined && this._httpMessage === res) {
-      this._httpMessage = null;
-      (res as { socket: unknown }).socket = null;
-    }
     this.emit('finish');
     if (req === undefined || req.destroyed) {
-      this.destroy();
+      this.#close();
     } else if (!isRead(req)) {
       if (isUnheard(req)) {
         closeUnheard(req);
-        this.#release();
-        this._close();
       } else {
         dump(req);
         this.#endInput();
-        this.destroy();
       }
+      this.#close();
     } else if (req.complete) {
-      this.destroy();
+      this.#close();
     } else {
-      this.#answered = true;
+      this.#lingering = true;
       if (res !== undefined) process.nextTick(closeResponse, res);
     }
   }
@@ -252,36 +250,47 @@ export class RequestSocket extends ClientSocket {
     // The application may be done with an answer that is on its way.
     if (this.destroyed || this.leaving) return this;
     this.errored = error ?? null;
+    // Then Node emits no 'finish'.
+    this._hadError ||= this.errored !== null;
     this.#release();
-    process.nextTick(close, this);
+    // As late as with a handle to close: whoever destroys a request hears of that request's end first.
+    setImmediate(close, this);
     return this;
   }
 
+  resetAndDestroy(): this {
+    return this.destroy();
+  }
+
+  /** After a complete answer. */
+  #close(): void {
+    if (this.destroyed) return;
+    this.#release();
+    process.nextTick(close, this);
+  }
+
   #release(): void {
+    if (this.timeout) this.setTimeout(0);
     this.destroyed = true;
+    this.closed = true;
     this.readable = false;
     this.writable = false;
+    // What has not left by now does not, as where a socket is corked for a turn.
+    this.answer.clear(this.errored);
     this.connection.onDestroyed(this);
-    this.answer.clear();
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#stdin?.close();
   }
 
   /** In node:http's order: the request hears of it first, then the response. */
   _close(): void {
     const { req, res, errored } = this;
-    this.closed = true;
-    if (errored !== null) {
-      this._hadError = true;
-      // On node:http the server itself listens, so that nobody needs to.
-      if (this.listenerCount('error') > 0) this.emit('error', errored);
-    }
-    if (this._httpMessage !== null || req?.complete === false) {
+    // On node:http the server itself listens, so that nobody needs to.
+    if (errored !== null && this.listenerCount('error') > 0) this.emit('error', errored);
+    if (this.#httpMessage !== null || req?.complete === false) {
       // The application's own error is for the socket and the response, as on node:http.
       const error = errored instanceof FcgiError ? errored : abortError();
       req?.destroy(error);
       this.#data?.destroy(error);
-      this._httpMessage = null;
     }
     this.#data?.destroy();
     this.emit('close', this._hadError);
@@ -290,23 +299,21 @@ export class RequestSocket extends ClientSocket {
 
   // ---- The timeout -----------------------------------------------------------------------------
 
-  setTimeout(milliseconds: number, callback?: () => void): this {
-    clearTimeout(this.#timer);
-    if (callback) this.once('timeout', callback);
-    if (milliseconds > 0) this.#timer = setTimeout(() => this.#onTimeout(), milliseconds).unref();
-    return this;
-  }
-
   /** Something came in or goes out. */
   onActive(): void {
-    this.#timer?.refresh();
+    if (this.timeout) this.setTimeout(this.timeout);
   }
 
-  /** As on node:http: where nobody listens, the request is given up. */
-  #onTimeout(): void {
-    this.emit('timeout');
-    const heard = [this.req, this.res, this.server].map((emitter) => emitter?.emit('timeout', this));
+  /** net.Socket's timer calls it. As on node:http: where nobody listens, the request is given up. */
+  _onTimeout(): void {
+    const { req } = this;
+    const heard = [
+      req?.complete === false && req.emit('timeout', this),
+      this.#httpMessage?.emit('timeout', this),
+      this.server.emit('timeout', this),
+    ];
     if (!heard.includes(true)) this.destroy();
+    this.emit('timeout');
   }
 }
 

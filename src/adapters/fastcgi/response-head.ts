@@ -41,17 +41,15 @@ interface ResponseInternals extends ServerResponse {
 const node = ServerResponse.prototype as ResponseInternals;
 
 /**
- * Joins a response to its request's socket, so that its head is made as CGI has it and its end ends the request. Own
- * properties, since frameworks replace the prototype of a response.
+ * Has the head of a response made as CGI has it, and its end end the request. Own properties, since frameworks replace
+ * the prototype of a response.
  */
-export function attachResponse(res: ServerResponse, socket: RequestSocket): void {
+export function adaptResponse(res: ServerResponse): void {
   const internals = res as ResponseInternals;
   internals._storeHeader = storeHeader;
   internals._finish = finish;
   // The web server frames the body for its client, whose version of HTTP does not matter here.
   internals.useChunkedEncodingByDefault = true;
-  (res as { socket: unknown }).socket = socket;
-  socket._httpMessage = res;
 }
 
 function storeHeader(this: ResponseInternals, firstLine: string, headers: unknown): void {
@@ -60,12 +58,14 @@ function storeHeader(this: ResponseInternals, firstLine: string, headers: unknow
   this._header = placeStatus(this._header.replace(NOT_PASSED_ON, ''));
   this.chunkedEncoding = false;
   const length = this._hasBody ? (this._contentLength ?? Number.POSITIVE_INFINITY) : 0;
-  (this.socket as RequestSocket | null)?.answer.expectHead(this._header.length, length);
+  // For the time being it may have been detached from it.
+  const socket = (this.socket ?? this.req.socket) as unknown as RequestSocket | null;
+  socket?.answer?.expectHead(this._header.length, length);
 }
 
 function finish(this: ResponseInternals): void {
   node._finish.call(this);
-  this.socket?.end();
+  (this.socket as unknown as RequestSocket | null)?.endAnswer?.();
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import net from 'node:net';
+import type net from 'node:net';
 import { Request } from '../../core/request.ts';
 import { Response } from '../../core/response.ts';
 import { type AddressLike, parseAddress } from '../address.ts';
@@ -7,10 +7,11 @@ import { handleRequest } from '../handle-request.ts';
 import { listen } from '../listen.ts';
 import { Connection, type ConnectionServer } from './connection.ts';
 import { type Limits, limitsFrom } from './limits.ts';
+import { type NodeOptions, NodeServer } from './node-server.ts';
 import { PeerFilter } from './peers.ts';
 
 /** The limits of docs/limits.md, and: */
-export interface ServerOptions extends Partial<Limits> {
+export interface ServerOptions extends Partial<Limits>, NodeOptions {
   /** IP addresses and CIDR blocks that may connect over TCP. Default: those of FCGI_WEB_SERVER_ADDRS, else all. */
   allowedPeers?: readonly string[];
   /** The class of requests. Default: `Request`. */
@@ -29,7 +30,7 @@ export interface ServerOptions extends Partial<Limits> {
  * Events: 'request' `(req, res)`; 'clientError' `(error, socket)` for what was refused or broken on the web server's
  * side, to be logged: it has been answered, or the connection closed, by then; those of `net.Server`.
  */
-export class FcgiServer extends net.Server implements ConnectionServer {
+export class FcgiServer extends NodeServer implements ConnectionServer {
   readonly limits: Limits;
   readonly IncomingMessage: ConnectionServer['IncomingMessage'];
   readonly ServerResponse: ConnectionServer['ServerResponse'];
@@ -42,7 +43,7 @@ export class FcgiServer extends net.Server implements ConnectionServer {
 
   /** @throws FcgiError FCGI_ERR_OPTION */
   constructor(options: ServerOptions = {}, listener?: RequestListener) {
-    super({ noDelay: true });
+    super(options);
     this.limits = limitsFrom(options);
     this.maxConnections = this.limits.maxConnections;
     this.IncomingMessage = options.IncomingMessage ?? Request;
@@ -50,7 +51,10 @@ export class FcgiServer extends net.Server implements ConnectionServer {
     this.#peers = new PeerFilter(options.allowedPeers);
     this.on('connection', (socket) => this.#accept(socket));
     this.on('listening', () => this.#startClock());
-    this.on('close', () => clearInterval(this.#clock));
+    this.on('close', () => {
+      clearInterval(this.#clock);
+      this.#clock = undefined;
+    });
     if (listener) this.on('request', listener);
   }
 
@@ -65,13 +69,19 @@ export class FcgiServer extends net.Server implements ConnectionServer {
    * to call when it listens.
    */
   override listen(...args: unknown[]): this {
+    // Which Node refuses.
+    if (this.listening) return super.listen();
     const [address = 0, more] = args as [AddressLike | net.ListenOptions | (() => void), unknown];
-    if (typeof address === 'object') {
+    if (typeof address === 'object' && !isPath(address)) {
       const options = 'port' in address ? { host: '127.0.0.1', ...address } : address;
       return super.listen(options, args.at(-1) as () => void);
     }
     const callback = args.at(-1);
     if (typeof callback === 'function') this.once('listening', callback as () => void);
+    if (typeof address === 'object') {
+      this.#bind({ path: address.path }, address.mode);
+      return this;
+    }
     const where = typeof address === 'function' ? 0 : address;
     const { mode } = { ...(more as object | undefined) } as { mode?: number };
     this.#bind(typeof more === 'string' ? { port: Number(where), host: more } : where, mode);
@@ -110,6 +120,10 @@ export class FcgiServer extends net.Server implements ConnectionServer {
     for (const connection of this.#open) if (connection.idle) connection.close();
   }
 
+  protected override onLimits(): void {
+    if (this.#clock !== undefined) this.#startClock();
+  }
+
   #accept(socket: net.Socket): void {
     if (!this.#peers.allows(socket)) {
       socket.destroy();
@@ -137,6 +151,14 @@ export class FcgiServer extends net.Server implements ConnectionServer {
     ).unref();
   }
 }
+
+/** Whether they ask for a unix socket, as frameworks do that listen themselves, and for nothing that only Node can do. */
+function isPath(options: object): options is { path: string; mode?: number } {
+  const { path, ...rest } = options as net.ListenOptions;
+  return typeof path === 'string' && !NODES_OWN.some((name) => rest[name] !== undefined);
+}
+
+const NODES_OWN = ['port', 'backlog', 'exclusive', 'readableAll', 'signal', 'writableAll'] as const;
 
 /**
  * `http.createServer`, over FastCGI.

@@ -1,16 +1,20 @@
 import { EventEmitter } from 'node:events';
+import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
-const Unbuilt = function Unbuilt() {} as unknown as new () => EventEmitter;
-Unbuilt.prototype = Duplex.prototype;
+/** What of net.Socket needs neither a handle nor the state of its streams. */
+type Inherited = EventEmitter & Pick<Socket, 'setTimeout' | 'timeout'>;
+
+const Unbuilt = function Unbuilt() {} as unknown as new () => Inherited;
+Unbuilt.prototype = Socket.prototype;
 
 /**
- * A `Duplex` whose constructor has not run. To build the state of two streams costs more than everything else that is
- * done for a request, and hardly any code looks at it. So what extends this is a Duplex by its prototype, does itself
+ * A `net.Socket` whose constructor has not run. To build the state of two streams costs more than everything else that
+ * is done for a request, and hardly any code looks at it. So what extends this is a Socket by its prototype, does itself
  * what is asked of it, and has Duplex's constructor run on it when somebody looks at the state of its streams, as
  * `stream.finished()` and `stream.pipeline()` do.
  */
-export class UnbuiltDuplex extends Unbuilt {
+export class UnbuiltSocket extends Unbuilt {
   writableCorked = 0;
 
   override on(event: string | symbol, listener: Listener): this {
@@ -44,22 +48,22 @@ interface StreamState {
   _writableState: object;
 }
 
-function build(duplex: UnbuiltDuplex): StreamState {
+function build(socket: UnbuiltSocket): StreamState {
   for (const name of ['_readableState', '_writableState']) {
-    Object.defineProperty(duplex, name, { value: undefined, writable: true, configurable: true });
+    Object.defineProperty(socket, name, { value: undefined, writable: true, configurable: true });
   }
-  Duplex.call(duplex as unknown as Duplex, { autoDestroy: false });
-  return duplex as unknown as StreamState;
+  Duplex.call(socket as unknown as Duplex, { autoDestroy: false });
+  return socket as unknown as StreamState;
 }
 
 class Corking {
-  readonly #duplex: UnbuiltDuplex;
+  readonly #socket: UnbuiltSocket;
 
-  constructor(duplex: UnbuiltDuplex) {
-    this.#duplex = duplex;
+  constructor(socket: UnbuiltSocket) {
+    this.#socket = socket;
   }
 
   set corked(corked: number) {
-    this.#duplex.writableCorked = corked;
+    this.#socket.writableCorked = corked;
   }
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -96,6 +97,21 @@ describe('listen', () => {
     server.close();
     await once(server, 'close');
     expect(fs.readdirSync(directory)).toEqual([]);
+  });
+
+  test('replaces a unix socket that is left over, also for the options that frameworks listen with', async () => {
+    // A process that is killed leaves its socket behind.
+    const program = `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    spawnSync(process.execPath, ['-e', program]);
+    expect(fs.existsSync(socketPath)).toBe(true);
+    const server = createServer((_req, res) => res.end('anew'));
+    await new Promise<void>((resolve) => server.listen({ path: socketPath, host: undefined, mode: 0o600 }, resolve));
+    expect(fs.statSync(socketPath).mode & 0o777).toBe(0o600);
+    const client = await door.connect(server);
+    expect((await client.get()).text).toBe('anew');
+    client.destroy();
+    server.close();
+    await once(server, 'close');
   });
 
   test("tells by 'error' what is no address, also who listens for it behind the call", async () => {
