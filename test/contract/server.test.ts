@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import net from 'node:net';
-import { differsServer, sameServer, settled } from './row.ts';
+import { differsServer, sameServer } from './row.ts';
 
 differsServer(
   'server instanceof http.Server, net.Server',
@@ -105,8 +105,9 @@ sameServer('server.address, getConnections, ref, unref', async ({ server, note, 
   const address = server.address() as net.AddressInfo;
   note(Object.keys(address), address.port > 0);
   note(server.unref() === server, server.ref() === server);
+  const connected = once(server, 'connection');
   await visit();
-  await settled();
+  await connected;
   note(await new Promise((resolve) => server.getConnections((_error, count) => resolve(count))));
 });
 

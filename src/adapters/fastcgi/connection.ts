@@ -138,6 +138,7 @@ export class Connection implements RecordHandler {
   }
 
   onDataEnd(type: number, id: number): void {
+    if (type === FCGI_STDIN) this.requests.endStdin();
     const request = this.requests.get(id);
     if (request === undefined) return;
     try {

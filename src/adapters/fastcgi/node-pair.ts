@@ -29,13 +29,11 @@ const detachSignal = Object.getOwnPropertySymbols(IncomingMessage.prototype).fin
 
 /** The first listener of a response's 'finish': the socket is no longer its own. */
 export function onResponseFinish(this: ServerResponse): void {
-  const { req } = this;
   const socket = this.socket as unknown as RequestSocket | null;
-  if (finished.hasSubscribers) {
-    finished.publish({ request: req, response: this, socket, server: socket?.server });
-  }
-  if (detachSignal !== undefined) (req as unknown as Record<symbol, () => void>)[detachSignal]();
   if (socket === null) return;
+  const { req, server } = socket;
+  if (finished.hasSubscribers) finished.publish({ request: req, response: this, socket, server });
+  if (detachSignal !== undefined) (req as unknown as Record<symbol, () => void>)[detachSignal]();
   socket._httpMessage = null;
   (this as { socket: unknown }).socket = null;
 }

@@ -1,5 +1,6 @@
 import { fcgiError } from '../../core/errors.ts';
 import type { ConnectionServer } from './connection.ts';
+import { FCGI_FILTER } from './constants.ts';
 import type { RequestSocket } from './request-socket.ts';
 
 /** The requests of one connection: those under way, and those answered while somebody still reads their input. */
@@ -7,8 +8,8 @@ export class Requests {
   /** How many are under way. */
   live = 0;
 
-  /** Input may still come of one that nobody reads any more. */
-  #givenUp = false;
+  /** How many have not seen the end of their STDIN. */
+  #open = 0;
 
   readonly #server: ConnectionServer;
   readonly #byId = new Map<number, RequestSocket | undefined>();
@@ -36,14 +37,19 @@ export class Requests {
     before?.abortInput();
     this.#byId.set(id, request);
     this.live++;
+    // What a Filter gets goes on behind its STDIN.
+    this.#open += request.role === FCGI_FILTER ? Number.POSITIVE_INFINITY : 1;
     this.#server.live++;
+  }
+
+  /** The end of an STDIN has come, be its request under way or not. */
+  endStdin(): void {
+    this.#open--;
   }
 
   /** Whether nothing more is to come for any of them, nor for those that were given up. */
   get settled(): boolean {
-    if (this.#givenUp) return false;
-    for (const request of this.#byId.values()) if (request !== undefined) return false;
-    return true;
+    return this.live === 0 && this.#open === 0;
   }
 
   /** Whether there are more than the limits allow. */
@@ -61,7 +67,6 @@ export class Requests {
 
   /** What still comes for it is for nobody. */
   forget(request: RequestSocket): void {
-    if (!request.stdinEnded) this.#givenUp = true;
     // Not deleted: the next request will have the same id, and to make room for it anew costs more.
     if (this.#byId.get(request.id) === request) this.#byId.set(request.id, undefined);
   }

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FCGI_RESPONDER } from '../../../src/adapters/fastcgi/constants.ts';
 import { createServer, FcgiServer, type ServerOptions } from '../../../src/adapters/fastcgi/server.ts';
 import { Request } from '../../../src/core/request.ts';
 import { Response } from '../../../src/core/response.ts';
@@ -398,6 +399,19 @@ describe('close with kept connections', () => {
     res.end('last');
     await once(server, 'close');
     expect((await client.answer()).text).toBe('last');
+  });
+
+  test('one that has not ended its STDIN yet, although there is no body, gets no reset', async () => {
+    const { client } = await door.serve((_req, res) => res.end('done'));
+    client.socket.allowHalfOpen = true;
+    client.begin(1, FCGI_RESPONDER, 0).params(1, { CONTENT_LENGTH: '0' });
+    await once(client.socket, 'end');
+    expect(client.exchange().text).toBe('done');
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    client.stdinEnd();
+    client.socket.end();
+    await client.left;
+    expect(client.socket.errored).toBe(null);
   });
 
   test('one that still sends a body which was refused gets its answer, and no reset', async () => {
