@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 /** @type {Record<string, { protocol: Protocol, title: string }>} */
 export const CONTESTANTS = {
   http: { protocol: 'http', title: 'bare node:http' },
+  listener: { protocol: 'fastcgi', title: 'the same listener over FastCGI' },
   fcgi: { protocol: 'fastcgi', title: 'fcgi over FastCGI' },
   'fcgi-http': { protocol: 'http', title: 'fcgi over HTTP' },
   fastify: { protocol: 'http', title: 'Fastify 5' },

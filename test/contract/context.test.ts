@@ -3,6 +3,7 @@ import diagnostics from 'node:diagnostics_channel';
 import http from 'node:http';
 import { type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import { onTestFinished } from 'vitest';
+import { BESIDE } from './fastcgi-visitor.ts';
 import { same } from './row.ts';
 
 same(
@@ -45,6 +46,7 @@ same(
     for (const name of ['http.server.request.start', 'http.server.response.created', 'http.server.response.finish']) {
       const hear = (message: unknown) => {
         const { request, response, socket, server: its } = message as Record<string, unknown>;
+        if ((request as http.IncomingMessage).url === BESIDE) return;
         note(name, request instanceof http.IncomingMessage, response instanceof http.ServerResponse);
         note(
           socket === undefined || socket === (request as http.IncomingMessage).socket,

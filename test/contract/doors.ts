@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { onTestFinished } from 'vitest';
 import { createServer, type ServerOptions } from '../../src/adapters/fastcgi/server.ts';
 import { Client } from '../adapters/fastcgi/client.ts';
-import { FastcgiVisitor } from './fastcgi-visitor.ts';
+import { FastcgiVisitor, SharingVisitor } from './fastcgi-visitor.ts';
 import { HttpVisitor, type Visitor } from './visitor.ts';
 
 /** As much as a `http.Server` and an `FcgiServer` have in common. */
@@ -32,12 +33,15 @@ export const overHttp: Door = {
   visit: (server) => HttpVisitor.connect(portOf(server)),
 };
 
-async function visitFastcgi(server: Server): Promise<Visitor> {
+async function connectFastcgi(server: Server): Promise<Client> {
   const socket = connect(portOf(server), '127.0.0.1');
   const client = new Client(socket, Promise.resolve());
   await once(socket, 'connect');
-  return new FastcgiVisitor(client);
+  onTestFinished(() => client.destroy());
+  return client;
 }
+
+const visitFastcgi = async (server: Server) => new FastcgiVisitor(await connectFastcgi(server));
 
 const fastcgi = (options: object) => createServer(options) as unknown as Server;
 
@@ -51,6 +55,13 @@ export const overFastcgi: Door[] = [
     visit: visitFastcgi,
   },
 ];
+
+/** On a connection that another request shares. */
+export const overSharedFastcgi: Door = {
+  name: 'FastCGI, multiplexed',
+  make: fastcgi,
+  visit: async (server) => new SharingVisitor(await connectFastcgi(server)),
+};
 
 /** With a web server in front of it, which listens on the port and finds it at the unix socket. */
 export function behind(name: string, port: () => number, at: () => string): Door {

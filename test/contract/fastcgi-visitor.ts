@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { expect } from 'vitest';
 import { FCGI_KEEP_CONN, FCGI_RESPONDER } from '../../src/adapters/fastcgi/constants.ts';
 import type { Client, Exchange } from '../adapters/fastcgi/client.ts';
 import { type Answer, type Ask, headLines, headOf, methodOf, type Visitor } from './visitor.ts';
@@ -85,6 +86,28 @@ export class FastcgiVisitor implements Visitor {
     const at = lines.findIndex((line) => line.startsWith('Status: '));
     const [status = 'Status: 0'] = at === -1 ? [] : lines.splice(at, 1);
     return { ...headOf(status.slice('Status: '.length), lines), body, whole: end !== undefined };
+  }
+}
+
+/** Where the web server has another request under way on the same connection, which must not come to harm. */
+export const BESIDE = '/beside';
+
+/** One of the clients of a connection that several share. */
+export class SharingVisitor extends FastcgiVisitor {
+  constructor(client: Client) {
+    super(client, 7);
+    client.request({ id: 9, params: { REQUEST_URI: BESIDE } });
+  }
+
+  /** The other request's answer comes as if nothing had been. */
+  async unharmed(): Promise<void> {
+    const { text, ends } = await this.client.answer(9);
+    expect({ text, ends }).toEqual({ text: 'unharmed', ends: 1 });
+  }
+
+  /** The web server says so, and keeps the connection. */
+  override leave(): void {
+    this.client.abort(this.id);
   }
 }
 

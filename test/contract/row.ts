@@ -1,7 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Door, type Options, overFastcgi, overHttp } from './doors.ts';
+import { type Door, type Options, overFastcgi, overHttp, overSharedFastcgi } from './doors.ts';
+import { BESIDE, SharingVisitor } from './fastcgi-visitor.ts';
 import { Scene } from './scene.ts';
 import type { Ask, Visitor } from './visitor.ts';
 
@@ -72,9 +73,21 @@ async function runAll(doors: Door[], play: Play, { captureRejections, ...options
 
 export function playOf(ask: Ask, act: Act, script: Script = (visitor) => visitor.ask(ask).answer()): Play {
   return async (scene) => {
-    scene.server.on('request', (req, res) => act(req, res, scene));
+    let beside: ServerResponse | undefined;
+    scene.server.on('request', (req, res) => {
+      if (req.url === BESIDE) {
+        beside = res;
+        return undefined;
+      }
+      // Only then does a web server hear of an answer that has broken off.
+      if (beside) res.on('close', () => setImmediate(() => beside?.end('unharmed')));
+      return act(req, res, scene);
+    });
     const visitor = await scene.visit();
-    return script(visitor, scene, ask);
+    const answer = await script(visitor, scene, ask);
+    beside?.end('unharmed');
+    if (visitor instanceof SharingVisitor) await visitor.unharmed();
+    return answer;
   };
 }
 
@@ -90,7 +103,14 @@ export function sameServer(name: string, play: Play, options: RowOptions = {}): 
 
 /** A listener and its client are told the same through every door. */
 export function same(name: string, ask: Ask, act: Act, script?: Script, options?: RowOptions): void {
-  sameServer(name, playOf(ask, act, script), options);
+  const play = playOf(ask, act, script);
+  sameServer(name, play, options);
+  test(`${name}; multiplexed`, async () => {
+    const [expected, told] = await runAll([overHttp, overSharedFastcgi], play, options ?? {});
+    expect(told!.notes).toEqual(expected!.notes);
+    const { whole } = { ...(expected!.answer as { whole?: boolean } | undefined) };
+    if (whole !== false) expect(told!.answer).toEqual(expected!.answer);
+  });
 }
 
 /** What is told, in part, where FastCGI cannot carry it, or it is better done otherwise. */

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { FastcgiVisitor } from './fastcgi-visitor.ts';
 import { differs, differsServer, same, sameServer } from './row.ts';
+import { LARGE } from './scripts.ts';
 
 sameServer('server.timeout, maxHeadersCount, maxRequestsPerSocket, headersTimeout, requestTimeout', async (scene) => {
   const { timeout, maxHeadersCount, maxRequestsPerSocket, headersTimeout, requestTimeout } = scene.server;
@@ -29,6 +30,21 @@ sameServer('server.keepAliveTimeout = 0', async ({ server, note, visit }) => {
   await visitor.ask().answer();
   await new Promise((resolve) => setTimeout(resolve, 50));
   return visitor.ask().answer();
+});
+
+sameServer('server.keepAliveTimeout and a client that is slow to read', async ({ server, visit, note, noted }) => {
+  server.keepAliveTimeout = 1;
+  server.on('request', (_req, res) => {
+    res.end(Buffer.alloc(LARGE));
+    setTimeout(() => note('a while later'), 100);
+  });
+  const visitor = await visit();
+  visitor.pause();
+  visitor.ask();
+  await noted('a while later');
+  visitor.resume();
+  const { body, whole } = await visitor.answer();
+  return { length: body.length, whole };
 });
 
 differsServer(

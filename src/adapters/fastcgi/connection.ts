@@ -35,6 +35,8 @@ export interface ConnectionServer extends DispatchServer {
   readonly limits: Limits;
   /** Milliseconds on a clock that ticks now and then. */
   readonly now: number;
+  /** Milliseconds of a connection with no request under way; 0 for no limit. */
+  readonly keepAliveTimeout: number;
   /** Requests under way on all connections. */
   live: number;
 }

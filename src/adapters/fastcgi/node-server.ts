@@ -26,22 +26,24 @@ export abstract class NodeServer extends Server {
   /** A connection closes behind so many requests; 0 for no limit. What comes beyond is 'dropRequest', and a 503. */
   maxRequestsPerSocket = 0;
 
+  #keepAliveTimeout: number | undefined;
+
   constructor({ joinDuplicateHeaders, rejectNonStandardBodyWrites }: NodeOptions) {
     super({ noDelay: true });
     this.joinDuplicateHeaders = joinDuplicateHeaders ?? null;
     this.responseOptions = { rejectNonStandardBodyWrites };
   }
 
-  /** The limits have changed. */
+  /** A timeout has changed. */
   protected abstract onLimits(): void;
 
-  /** The limit `idleTimeout`; 0 for none. */
+  /** ms of a connection with no request under way; 0 for no limit. Default: as the limit `idleTimeout`. */
   get keepAliveTimeout(): number {
-    return toProperty(this.limits.idleTimeout);
+    return this.#keepAliveTimeout ?? toProperty(this.limits.idleTimeout);
   }
 
   set keepAliveTimeout(milliseconds: number) {
-    this.limits.idleTimeout = toLimit(milliseconds);
+    this.#keepAliveTimeout = milliseconds;
     this.onLimits();
   }
 

@@ -141,7 +141,8 @@ export class FcgiServer extends NodeServer implements ConnectionServer {
     clearInterval(this.#clock);
     this.now = performance.now();
     const { headersTimeout, requestTimeout, idleTimeout, closeTimeout } = this.limits;
-    const shortest = Math.min(headersTimeout, requestTimeout, idleTimeout, closeTimeout);
+    const keepAliveTimeout = this.keepAliveTimeout || Number.POSITIVE_INFINITY;
+    const shortest = Math.min(headersTimeout, requestTimeout, idleTimeout, keepAliveTimeout, closeTimeout);
     this.#clock = setInterval(
       () => {
         this.now = performance.now();

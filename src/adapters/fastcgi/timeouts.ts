@@ -55,8 +55,8 @@ export class Timeouts {
     if (this.#socket.writableFinished) {
       this.#closedAt ||= server.now;
       if (server.now - this.#closedAt > limits.closeTimeout) this.#socket.destroy();
-    } else if (idle && output.length === 0 && server.now - this.#lastActive > limits.idleTimeout) {
-      this.#socket.destroy();
+    } else if (idle && output.length === 0 && server.keepAliveTimeout > 0) {
+      if (server.now - this.#lastActive > server.keepAliveTimeout) this.#socket.destroy();
     }
   }
 }
