@@ -253,6 +253,7 @@ export class RequestSocket extends ClientSocket {
     // Then Node emits no 'finish'.
     this._hadError ||= this.errored !== null;
     this.#release();
+    if (error) process.nextTick(tell, this, error);
     // As late as with a handle to close: whoever destroys a request hears of that request's end first.
     setImmediate(close, this);
     return this;
@@ -284,8 +285,6 @@ export class RequestSocket extends ClientSocket {
   /** In node:http's order: the request hears of it first, then the response. */
   _close(): void {
     const { req, res, errored } = this;
-    // On node:http the server itself listens, so that nobody needs to.
-    if (errored !== null && this.listenerCount('error') > 0) this.emit('error', errored);
     if (this.#httpMessage !== null || req?.complete === false) {
       // The application's own error is for the socket and the response, as on node:http.
       const error = errored instanceof FcgiError ? errored : abortError();
@@ -315,6 +314,11 @@ export class RequestSocket extends ClientSocket {
     if (!heard.includes(true)) this.destroy();
     this.emit('timeout');
   }
+}
+
+/** On node:http the server itself listens, so that nobody needs to. */
+function tell(socket: RequestSocket, error: Error): void {
+  if (socket.listenerCount('error') > 0) socket.emit('error', error);
 }
 
 function close(socket: RequestSocket): void {

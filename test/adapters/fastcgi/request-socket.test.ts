@@ -189,3 +189,20 @@ describe('setTimeout', () => {
     expect(timeout).not.toHaveBeenCalled();
   });
 });
+
+test("the socket tells the error of a destroyed response a tick later, before the end of a promise's turn and before 'close'", async () => {
+  const told: string[] = [];
+  const { client } = await door.serve((req, res) => {
+    req.socket.on('error', (error) => told.push(error.message)).on('close', () => told.push('close'));
+    res.flushHeaders();
+    setImmediate(() => {
+      res.destroy(new Error('mine'));
+      process.nextTick(() => told.push('tick'));
+      setImmediate(() => told.push('immediate'));
+    });
+  });
+  client.request({ flags: 0 });
+  await client.closed;
+  expect(told.slice(0, 2)).toEqual(['mine', 'tick']);
+  expect(told).toContain('close');
+});
