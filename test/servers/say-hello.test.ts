@@ -40,7 +40,7 @@ describeWith('caddy', 'behind examples/say-hello/Caddyfile', () => {
 
   it.each([
     ['server.js', 'text/html', /^<html>yourname ; q=1<\/html>\r\n$/],
-    ['say-hello-fcgi.js', 'text/plain', /^Hello yourname\n.*\n {2}QUERY_STRING: 'q=1',\n/s],
+    ['say-hello-fcgi.js', 'text/plain', /^Hello yourname\n.*\n {2}QUERY_STRING: 'q=1',?\n/s],
     ['say-hello-handler.js', 'text/plain', /^Hello yourname\r\n$/],
   ])('%s says hello', async (file, type, body) => {
     const program = run(join(EXAMPLES, file));
