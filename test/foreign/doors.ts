@@ -4,7 +4,7 @@ import http, { type RequestListener } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
-import { createServer } from '../../src/adapters/fastcgi/server.ts';
+import { createServer } from '../../src/adapters/create-server.ts';
 import { startNginx } from '../servers/nginx.ts';
 import { describeWith, type Program, temporaryFolder } from '../servers/program.ts';
 import { Client } from './client.ts';

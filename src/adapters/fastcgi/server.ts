@@ -160,18 +160,3 @@ function isPath(options: object): options is { path: string; mode?: number } {
 }
 
 const NODES_OWN = ['port', 'backlog', 'exclusive', 'readableAll', 'signal', 'writableAll'] as const;
-
-/**
- * `http.createServer`, over FastCGI.
- *
- * @example
- * createServer((req, res) => res.end('Hello')).listen('./fcgi.sock');
- *
- * @throws FcgiError FCGI_ERR_OPTION
- */
-export function createServer(listener?: RequestListener): FcgiServer;
-export function createServer(options: ServerOptions, listener?: RequestListener): FcgiServer;
-export function createServer(options?: ServerOptions | RequestListener, listener?: RequestListener): FcgiServer {
-  if (typeof options === 'function') return new FcgiServer({}, options);
-  return new FcgiServer(options, listener);
-}

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { vi } from 'vitest';
+import { createServer } from '../../../src/adapters/create-server.ts';
 import {
   FCGI_DATA,
   FCGI_END_REQUEST,
@@ -22,7 +23,7 @@ import {
   encodeRecord,
   encodeStream,
 } from '../../../src/adapters/fastcgi/records.ts';
-import { createServer, type FcgiServer, type ServerOptions } from '../../../src/adapters/fastcgi/server.ts';
+import type { FcgiServer, ServerOptions } from '../../../src/adapters/fastcgi/server.ts';
 
 /** Parameters, those that every request has left out; pairs, where order or duplicates matter. */
 export type TestParams = Record<string, string | undefined> | [string, string | Buffer][];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { createServer } from '../../../src/adapters/create-server.ts';
 import { DEFAULT_LIMITS, type Limits, limitsFrom } from '../../../src/adapters/fastcgi/limits.ts';
-import { createServer } from '../../../src/adapters/fastcgi/server.ts';
 
 const names = Object.keys(DEFAULT_LIMITS) as (keyof Limits)[];
 
