@@ -1,0 +1,128 @@
+import { join, resolve } from 'node:path';
+import { cgiSocket } from '../core/env.ts';
+import { fcgiError } from '../core/errors.ts';
+import type { Request } from '../core/request.ts';
+import type { Response } from '../core/response.ts';
+import type { NextFunction } from '../core/types.ts';
+import { describeFailure, type Failure, showFailure } from './pages/failure.ts';
+import { ADD_SLASH, type Found, findScript, findUrl } from './pages/find.ts';
+import { PageRun } from './pages/page-run.ts';
+import { Site } from './pages/site.ts';
+
+export interface PagesOptions {
+  /** What the names of pages end with, byte for byte. Default `['.jhtml']`. */
+  extensions?: string[];
+  /**
+   * Milliseconds for which a page, and what it imports, is not looked at again, as opcache's `revalidate_freq`. Default: 0
+   * where NODE_ENV is `development` or not set, else 1000.
+   */
+  revalidate?: number;
+  /** Milliseconds that must have passed since a file was written to: what is half-written is waited for. Default 100. */
+  settle?: number;
+  /** Characters of a page's output that are held back, so that headers can still be set. Default 8192. */
+  buffer?: number;
+  /** What pages see as `$_ENV`. Default: nothing of the process's own. */
+  env?: Record<string, string>;
+  /** The most variables in each of `$_GET`, `$_POST` and `$_COOKIE`; more are refused with 400. Default 1000. */
+  maxInputVars?: number;
+  /** Whether errors are shown in the browser. Default: whether the setting `env` is `development`. */
+  displayErrors?: boolean;
+}
+
+const isDevelopment = () => (process.env.NODE_ENV || 'development') === 'development';
+
+/**
+ * Makes middleware that answers with the pages of a folder: files of HTML with JavaScript in `<? … ?>`. Where the web server
+ * names a page by SCRIPT_FILENAME, as for PHP, it is that page; else the URL's path names it. What is no page is passed on.
+ * See docs/pages.md.
+ *
+ * @throws FcgiError FCGI_ERR_OPTION
+ *
+ * @example
+ * app.use(pages('./site'));
+ */
+export function pages(
+  root: string,
+  options: PagesOptions = {},
+): (req: Request, res: Response, next: NextFunction) => Promise<void> {
+  const {
+    extensions = ['.jhtml'],
+    revalidate = isDevelopment() ? 0 : 1000,
+    settle = 100,
+    buffer = 8192,
+    env = {},
+    maxInputVars = 1000,
+  } = options;
+  for (const [name, value] of Object.entries({ revalidate, settle, buffer, maxInputVars })) {
+    if (typeof value !== 'number' || !(value >= 0)) {
+      throw fcgiError('FCGI_ERR_OPTION', `${name} takes a number, 0 or more, not ${String(value)}`);
+    }
+  }
+  if (extensions.length === 0 || extensions.some((extension) => !/^\.[\w.-]*\w$/.test(extension))) {
+    throw fcgiError('FCGI_ERR_OPTION', `extensions takes some as '.jhtml', not ${JSON.stringify(extensions)}`);
+  }
+  const site = new Site(resolve(root), { extensions, revalidate, settle });
+  const surroundings = { root: site.root, env, maxInputVars, buffer };
+
+  function find(req: Request): Found | typeof ADD_SLASH | undefined {
+    const params = cgiSocket(req)?.params;
+    if (params !== undefined && extensions.some((extension) => params.SCRIPT_FILENAME?.includes(extension))) {
+      return site.remember(`script:${params.SCRIPT_FILENAME}`, () => findScript(site, params));
+    }
+    return site.remember(`url:${req.path}`, () => findUrl(site, req.path));
+  }
+
+  async function run(found: Found, req: Request, res: Response): Promise<void> {
+    req.params = { ...req.params, ...found.params };
+    await new PageRun(site, found, req, res, surroundings).run(found.file, res.locals);
+  }
+
+  /** Answers with one of the site's own pages for errors, if it has one and nothing has been sent. */
+  async function runErrorPage(status: number, req: Request, res: Response, error?: unknown): Promise<boolean> {
+    const from = join(site.root, req.path);
+    const file = res.headersSent
+      ? undefined
+      : site.nearest(from.startsWith(site.root) ? from : site.root, String(status));
+    if (file === undefined) return false;
+    res.status(status);
+    const found = { file, scriptName: `/${status}`, pathInfo: '', params: {} };
+    await new PageRun(site, found, req, res, surroundings).run(file, { ...res.locals, error });
+    return true;
+  }
+
+  return async (req, res, next) => {
+    try {
+      const found = find(req);
+      if (found === ADD_SLASH) {
+        const query = req.url!.slice(req.path.length);
+        res.redirect(301, `${(req.baseUrl ?? '') + req.path}/${query}`);
+      } else if (found !== undefined) {
+        await run(found, req, res);
+      } else if (!(await runErrorPage(404, req, res))) {
+        next();
+      }
+    } catch (error) {
+      const failure = describeFailure(error, site);
+      // What the client has done wrong, and what has begun to go out, is for the error handlers.
+      if (res.headersSent || (error as { status?: number }).status! < 500) {
+        next(error);
+      } else if (options.displayErrors ?? (req.app?.settings.env ?? process.env.NODE_ENV) === 'development') {
+        log(res, failure);
+        showFailure(res, error, failure);
+      } else if (await answered(runErrorPage(500, req, res, error))) {
+        log(res, failure);
+      } else {
+        next(error);
+      }
+    }
+  };
+}
+
+function log(res: Response, { stack, frame }: Failure): void {
+  res.stderr.write(`${stack}\n${frame === '' ? '' : `\n${frame}\n`}`);
+}
+
+/** A page for errors that fails itself has answered nothing: the first error is what to tell. */
+function answered(run: Promise<boolean>): Promise<boolean> {
+  return run.catch(() => false);
+}

@@ -1,0 +1,168 @@
+import * as nodeModule from 'node:module';
+import vm from 'node:vm';
+import jsTokens from 'js-tokens';
+import { PageError, type Place, placeOfSyntaxError } from './page-error.ts';
+import { type Piece, splitTags } from './tags.ts';
+
+/** What a page writes to while it runs; each gives a promise where it has to be waited for. */
+export interface Writer {
+  text(text: string): Promise<void> | undefined;
+  echo(...values: unknown[]): Promise<void> | undefined;
+  print(...values: unknown[]): Promise<void> | undefined;
+}
+
+/** `import()` of a page, and its `import.meta`. */
+export interface Import {
+  (specifier: string, options?: ImportCallOptions): Promise<unknown>;
+  meta: { url: string; filename: string; dirname: string };
+}
+
+export interface Compiled {
+  /** Of the names that were offered those that the page mentions, in the order in which `run` takes their values. */
+  names: string[];
+  run(writer: Writer, load: Import, ...values: unknown[]): () => Promise<unknown>;
+  /** Where in the page stands what an error's stack puts into this line and column of it, counted from 1. */
+  place(line: number, column: number): Place;
+}
+
+/** Where a piece of code begins in what is compiled, and how much further right than in the page; counted from 0. */
+interface Shift {
+  line: number;
+  column: number;
+  by: number;
+}
+
+const HEAD = '"use strict";return async()=>{';
+/** For TypeScript, to which the page has to be a whole program; cut off again. */
+const WHOLE_HEAD = 'async function page(){';
+
+/**
+ * Compiles a page. Each line of its code is a line of what is compiled, so that whatever V8 says of lines holds; of columns
+ * it does where no text stands before, and `place` knows the others.
+ *
+ * @param names What the page may find in its scope.
+ * @throws PageError FCGI_ERR_PAGE_SYNTAX, with the place in the page.
+ */
+export function compile(source: string, file: string, names: readonly string[]): Compiled {
+  const { code, shifts } = generate(splitTags(source));
+  const place = (line: number, column: number): Place => {
+    const shift = shifts.findLast((one) => one.line === line - 1 && one.column < column);
+    return { file, line, column: Math.max(1, column - (shift?.by ?? 0)) };
+  };
+  const mentioned = names.filter((name) => code.includes(name));
+  const parameters = ['$$', '$$load', ...mentioned, '$$wait'];
+  try {
+    return { names: mentioned, run: compileFunction(code, file, parameters) as Compiled['run'], place };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    const stripped = stripTypes(code);
+    if (typeof stripped === 'string') {
+      try {
+        return { names: mentioned, run: compileFunction(stripped, file, parameters) as Compiled['run'], place };
+      } catch {
+        // It is no TypeScript either: what is wrong as JavaScript is what to tell.
+      }
+    }
+    const at = placeOfSyntaxError(error, file, HEAD.length);
+    const found = at === undefined ? { file, line: 1, column: 1 } : place(at.line, at.column);
+    throw new PageError(error.message + hint(error.message, source, stripped === undefined), found, source, error);
+  }
+}
+
+function compileFunction(code: string, file: string, parameters: string[]): unknown {
+  return vm.compileFunction(`${HEAD}${code}\n}`, parameters, { filename: file, columnOffset: -HEAD.length });
+}
+
+function hint(message: string, source: string, noTypes: boolean): string {
+  if (/<\?php\b/.test(source)) return ' (a page is JavaScript: it begins with <? and not with <?php)';
+  if (/await is only valid/.test(message)) {
+    return ' (what a page writes may have to be waited for: in a function that is not async, tags have no place; use for … of)';
+  }
+  if (/import statement/.test(message)) return " (write const { name } = await import('./module.js'))";
+  return noTypes
+    ? ` (if this is TypeScript: Node ${process.versions.node} cannot strip types, 22.13 and later can)`
+    : '';
+}
+
+/** Undefined where this Node cannot, false where that is no TypeScript. */
+function stripTypes(code: string): string | false | undefined {
+  const { stripTypeScriptTypes } = nodeModule as { stripTypeScriptTypes?: (code: string) => string };
+  if (stripTypeScriptTypes === undefined) return undefined;
+  try {
+    return stripTypeScriptTypes(`${WHOLE_HEAD}${code}\n}`).slice(WHOLE_HEAD.length, -'\n}'.length);
+  } catch {
+    return false;
+  }
+}
+
+function generate(pieces: Piece[]): { code: string; shifts: Shift[] } {
+  const shifts: Shift[] = [];
+  let code = '';
+  let line = 0;
+  let lineStart = 0;
+
+  const add = (text: string) => {
+    code += text;
+  };
+  /** Lines of the page that have become none of the code's so far: those of texts, and those that tags took along. */
+  const catchUp = (piece: Piece) => {
+    while (line < piece.line) {
+      code += '\n';
+      line += 1;
+      lineStart = code.length;
+    }
+  };
+  const addCode = (piece: Piece, text: string) => {
+    catchUp(piece);
+    const column = code.length - lineStart;
+    shifts.push({ line, column, by: column - piece.column });
+    code += text;
+    const last = text.lastIndexOf('\n');
+    if (last !== -1) {
+      line += text.split('\n').length - 1;
+      lineStart = code.length - (text.length - last - 1);
+    }
+  };
+
+  for (const piece of pieces) {
+    if (piece.kind === 'text') {
+      add(`;if($$wait=$$.text(${literal(piece.text)}))await $$wait;`);
+    } else if (piece.kind === 'code') {
+      addCode(piece, prepare(piece.text));
+      add(';');
+    } else {
+      add(`;if($$wait=$$.${piece.kind === 'escaped' ? 'echo' : 'print'}(`);
+      addCode(piece, prepare(piece.text).replace(/[\s;]+$/, ''));
+      add('))await $$wait;');
+    }
+  }
+  return { code, shifts };
+}
+
+/** On one line, also for V8, to which these two end one. */
+function literal(text: string): string {
+  return JSON.stringify(text).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+}
+
+/** What has to be otherwise in a page's code for it to be a function's; its lines and columns stay. */
+function prepare(code: string): string {
+  if (!code.includes('//') && !code.includes('import')) return code;
+  const tokens = [...jsTokens(code)];
+  // What follows on its line is not part of the comment: the tag ends there.
+  if (tokens.at(-1)?.type === 'SingleLineComment') tokens.pop();
+  let before = '';
+  return tokens
+    .map(({ type, value }, index) => {
+      const isImport = type === 'IdentifierName' && value === 'import' && before !== '.';
+      if (type !== 'WhiteSpace' && type !== 'LineTerminatorSequence' && !type.endsWith('Comment')) before = value;
+      return isImport && /^\s*[.(]/.test(following(index)) ? '$$load' : value;
+    })
+    .join('');
+
+  function following(index: number): string {
+    return tokens
+      .slice(index + 1, index + 3)
+      .map(({ value }) => value)
+      .join('');
+  }
+}

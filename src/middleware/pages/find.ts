@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import { decodePath } from '../cgi/url-text.ts';
+import type { Site } from './site.ts';
+import { statOf } from './stamp.ts';
+
+/** A page that a request asks for. */
+export interface Found {
+  /** Its real path. */
+  file: string;
+  /** Of the URL's path what names the page, decoded. */
+  scriptName: string;
+  /** What follows that, decoded; mostly empty. */
+  pathInfo: string;
+  /** By the names in `[name]` of files and folders. */
+  params: Record<string, string>;
+}
+
+/** Says that the URL lacks the slash of a folder: the page's own links would mean something else. */
+export const ADD_SLASH = Symbol('add slash');
+
+/**
+ * The page that a web server names by SCRIPT_FILENAME: that file or, where the path goes on behind a file, as PATH_INFO, that
+ * one. Nothing else: not what lies outside of the site, nor a file that does not end as pages do.
+ */
+export function findScript(site: Site, env: Record<string, string>): Found | undefined {
+  const { SCRIPT_FILENAME: named = '', SCRIPT_NAME: name = '', PATH_INFO: told = '' } = env;
+  if (named.includes('\0') || !named.startsWith('/')) return undefined;
+  for (let path = named; path !== ''; path = path.slice(0, path.lastIndexOf('/'))) {
+    const file = site.confine(path);
+    if (file !== undefined) {
+      // What is to be a parameter is a name in a URL, and none that the web server knows.
+      if (site.partsOf(file).some((part) => part.startsWith('['))) return undefined;
+      const behind = named.slice(path.length);
+      const scriptName = behind !== '' && name.endsWith(behind) ? name.slice(0, -behind.length) : name;
+      return { file, scriptName, pathInfo: behind || told, params: {} };
+    }
+    // There is something of another kind: what is behind that is none of ours.
+    if (statOf(path) !== undefined) return undefined;
+  }
+  return undefined;
+}
+
+/** The page that a URL's path names: `/about` is about.jhtml, `/` is index.jhtml, `/users/7` may be users/[id].jhtml. */
+export function findUrl(site: Site, urlPath: string): Found | typeof ADD_SLASH | undefined {
+  const path = decodePath(urlPath);
+  if (path === undefined) return undefined;
+  const segments = path.slice(1).split('/');
+  if (segments.some((segment, index) => /^[._[]/.test(segment) || (segment === '' && index < segments.length - 1))) {
+    return undefined;
+  }
+  return walk(site, site.root, segments, { name: '', params: {} });
+}
+
+interface Walked {
+  /** What names the folder that was reached. */
+  name: string;
+  params: Record<string, string>;
+}
+
+function walk(site: Site, folder: string, segments: string[], at: Walked): Found | typeof ADD_SLASH | undefined {
+  const [segment = '', ...rest] = segments;
+  const found = (entry: string, params = at.params, pathInfo = ''): Found | undefined => {
+    const file = site.confine(join(folder, entry));
+    return file === undefined ? undefined : { file, scriptName: `${at.name}/${entry}`, pathInfo, params };
+  };
+
+  // With the extension written out there may be more behind it.
+  if (site.isPage(segment))
+    return found(
+      segment,
+      at.params,
+      rest.reduce((info, part) => `${info}/${part}`, ''),
+    );
+  if (rest.length === 0) {
+    for (const extension of site.extensions) {
+      const page = found((segment || 'index') + extension);
+      if (page !== undefined) return page;
+    }
+    if (segment === '') return undefined;
+  }
+  if (site.isFolder(join(folder, segment))) {
+    const inner = rest.length === 0 ? [''] : rest;
+    const page = walk(site, join(folder, segment), inner, { name: `${at.name}/${segment}`, params: at.params });
+    if (page !== undefined) return rest.length === 0 ? ADD_SLASH : page;
+  }
+  for (const { entry, name } of site.parameters(folder)) {
+    const params = { ...at.params, [name]: segment };
+    const isFolder = entry === `[${name}]` && site.isFolder(join(folder, entry));
+    const page = isFolder
+      ? rest.length > 0 && walk(site, join(folder, entry), rest, { name: `${at.name}/${entry}`, params })
+      : rest.length === 0 && found(entry, params);
+    if (page) return page;
+  }
+  return undefined;
+}

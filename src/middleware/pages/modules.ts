@@ -1,0 +1,101 @@
+import * as nodeModule from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { MessageChannel } from 'node:worker_threads';
+import type { Import } from './compile.ts';
+import { stampOf } from './stamp.ts';
+
+// When one of the modules that pages import changes, those that are not of a package are all loaded afresh at the next
+// import, as by a start of the program, so that each is there once for all pages. What makes Node load a module again is
+// another URL: the generation is its query, and whatever it imports inherits that.
+
+let generation = 0;
+/** Of the modules that were loaded since, by their paths. */
+const stamps = new Map<string, string | undefined>();
+let isStale = false;
+let checkedAt = Number.NEGATIVE_INFINITY;
+let isHooked = false;
+
+/** `import()` for a page. A change of a module is seen after `revalidate` milliseconds at the latest. */
+export function importOf(file: string, revalidate: number): Import {
+  const parent = pathToFileURL(file).href;
+  const load = async (specifier: string, options?: ImportCallOptions): Promise<unknown> => {
+    hook();
+    check(revalidate);
+    try {
+      return await import(`fcgi-page:${JSON.stringify({ specifier: String(specifier), parent, generation })}`, options);
+    } catch (error) {
+      // Node remembers that it failed, and nothing tells when what was missing is there.
+      if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') isStale = true;
+      throw error;
+    }
+  };
+  return Object.assign(load, { meta: { url: parent, filename: file, dirname: fileURLToPath(new URL('.', parent)) } });
+}
+
+function check(revalidate: number): void {
+  const now = performance.now();
+  if (now - checkedAt < revalidate) return;
+  checkedAt = now;
+  for (const [file, stamp] of stamps) isStale ||= stampOf(file) !== stamp;
+  if (!isStale) return;
+  isStale = false;
+  generation += 1;
+  stamps.clear();
+}
+
+function loaded(url: string): void {
+  const file = fileURLToPath(url);
+  if (!stamps.has(file)) stamps.set(file, stampOf(file));
+}
+
+interface Resolved {
+  url: string;
+}
+type Next = (specifier: string, context: { parentURL?: string }) => Resolved | Promise<Resolved>;
+type Resolve = (specifier: string, context: { parentURL?: string }, next: Next) => Resolved | Promise<Resolved>;
+
+/** For `import()` of pages, and what it leads to. Where Node runs hooks in a thread of their own, it goes there as text. */
+function makeResolve(report: (url: string) => void): Resolve {
+  const ours = new Set<string | undefined>();
+  return (specifier, context, next) => {
+    let { parentURL } = context;
+    let query = '';
+    if (specifier.startsWith('fcgi-page:')) {
+      const page = JSON.parse(specifier.slice('fcgi-page:'.length));
+      specifier = page.specifier;
+      parentURL = page.parent;
+      if (page.generation > 0) query = `?fcgi=${page.generation}`;
+    } else if (ours.has(parentURL)) {
+      query = /\?fcgi=\d+$/.exec(parentURL!)?.[0] ?? '';
+    } else {
+      return next(specifier, context);
+    }
+    const mark = (resolved: Resolved): Resolved => {
+      const { url } = resolved;
+      if (!url.startsWith('file:') || url.includes('/node_modules/') || url.includes('?')) return resolved;
+      report(url);
+      ours.add(url + query);
+      return { ...resolved, url: url + query };
+    };
+    const resolved = next(specifier, { ...context, parentURL });
+    return 'then' in resolved ? resolved.then(mark) : mark(resolved);
+  };
+}
+
+function hook(): void {
+  if (isHooked) return;
+  isHooked = true;
+  const { registerHooks } = nodeModule as { registerHooks?: (hooks: { resolve: Resolve }) => void };
+  if (registerHooks !== undefined) {
+    registerHooks({ resolve: makeResolve(loaded) });
+    return;
+  }
+  // Node 20 has no hooks in this thread.
+  const { port1, port2 } = new MessageChannel();
+  port1.on('message', loaded).unref();
+  const code = `let resolve;
+    const load = (...args) => resolve(...args);
+    export const initialize = (port) => { resolve = (${makeResolve})((url) => port.postMessage(url)); };
+    export { load as resolve };`;
+  nodeModule.register(`data:text/javascript,${encodeURIComponent(code)}`, { data: port2, transferList: [port2] });
+}

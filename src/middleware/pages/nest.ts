@@ -1,0 +1,72 @@
+import { fcgiError } from '../../core/errors.ts';
+
+/** What PHP makes of `a[]=1&b[k]=2`: text, lists of `[]`, and objects without a prototype. */
+export type Nested = string | Nested[] | { [name: string]: Nested };
+export type Variables = { [name: string]: Nested };
+
+/** As PHP's `max_input_nesting_level`. */
+const MAX_DEPTH = 64;
+
+/**
+ * Nests names as PHP does: the last of a name counts, `[]` appends, `[key]` is a name inside.
+ *
+ * @param max How many there may be, as PHP's `max_input_vars`.
+ * @throws FcgiError FCGI_ERR_BODY_SYNTAX: there are more, or they nest deeper than 64.
+ */
+export function nest(pairs: Iterable<readonly [name: string, value: string]>, max: number): Variables {
+  const all: Variables = Object.create(null);
+  let count = 0;
+  for (const [name, value] of pairs) {
+    count += 1;
+    if (count > max) throw fcgiError('FCGI_ERR_BODY_SYNTAX', `more than ${max} variables were sent`);
+    if (name !== '') put(all, pathOf(name), value);
+  }
+  return all;
+}
+
+/** `a[b][]` is `a`, `b` and an empty one; what follows the brackets is dropped, and a bracket that is not closed is none. */
+function pathOf(name: string): string[] {
+  const [, base = name, keys = ''] = /^([^[]+)((?:\[[^\]]*\])+)/.exec(name) ?? [];
+  const path = [base, ...Array.from(keys.matchAll(/\[([^\]]*)\]/g), ([, key]) => key!)];
+  if (path.length > MAX_DEPTH) throw fcgiError('FCGI_ERR_BODY_SYNTAX', `a variable nests deeper than ${MAX_DEPTH}`);
+  return path;
+}
+
+function put(all: Variables, path: string[], value: string): void {
+  let place: Place = { of: all, key: path[0]! };
+  for (const key of path.slice(1)) place = inside(place, key);
+  set(place, value);
+}
+
+interface Place {
+  of: Variables | Nested[];
+  key: string | number;
+}
+
+/** A place in what is at a place: a list for as long as it is only appended to. */
+function inside(place: Place, key: string): Place {
+  let held = get(place);
+  if (typeof held !== 'object') {
+    held = key === '' || key === '0' ? [] : Object.create(null);
+    set(place, held as Nested);
+  }
+  if (!Array.isArray(held)) return { of: held as Variables, key: key === '' ? nextIndex(held as Variables) : key };
+  if (key === '' || key === String(held.length)) return { of: held, key: held.length };
+  if (/^\d+$/.test(key) && Number(key) < held.length) return { of: held, key: Number(key) };
+  const object: Variables = Object.assign(Object.create(null), held);
+  set(place, object);
+  return { of: object, key };
+}
+
+function get({ of, key }: Place): Nested | undefined {
+  return (of as Variables)[key];
+}
+
+function set({ of, key }: Place, value: Nested): void {
+  (of as Variables)[key] = value;
+}
+
+function nextIndex(object: Variables): string {
+  const indices = Object.keys(object).filter((key) => /^(0|[1-9]\d{0,14})$/.test(key));
+  return String(indices.reduce((most, key) => Math.max(most, Number(key) + 1), 0));
+}

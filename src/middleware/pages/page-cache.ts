@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { type Compiled, compile, type Import } from './compile.ts';
+import { importOf } from './modules.ts';
+import type { Place } from './page-error.ts';
+import { SCOPE } from './scope.ts';
+import { readSettled, stampOf } from './stamp.ts';
+
+/** A page that was compiled. */
+export interface Page {
+  /** Its real path. */
+  file: string;
+  source: string;
+  compiled: Compiled;
+  /** Its `import()`. */
+  load: Import;
+}
+
+interface Entry {
+  stamp: string | undefined;
+  page: Promise<Page>;
+}
+
+/** Pages by their files, compiled once for each time that they change. */
+export class PageCache {
+  readonly #revalidate: number;
+  readonly #settle: number;
+  readonly #entries = new Map<string, Entry>();
+  /** What was compiled last of each. */
+  readonly #compiled = new Map<string, Page>();
+
+  /**
+   * @param revalidate Milliseconds for which a module that pages import is not looked at again.
+   * @param settle Milliseconds that must have passed since a file was written to.
+   */
+  constructor(revalidate: number, settle: number) {
+    this.#revalidate = revalidate;
+    this.#settle = settle;
+  }
+
+  /** The page as it is now. Rejects with what is wrong with it. */
+  get(file: string): Promise<Page> {
+    const stamp = stampOf(file);
+    const known = this.#entries.get(file);
+    if (known !== undefined && known.stamp === stamp) return known.page;
+    const entry: Entry = { stamp, page: this.#load(file, (settled) => (entry.stamp = settled)) };
+    this.#entries.set(file, entry);
+    return entry.page;
+  }
+
+  /** Where in a page stands what a stack names; undefined for what is no page. */
+  place(file: string, line: number, column: number): Place | undefined {
+    return this.#compiled.get(file)?.compiled.place(line, column);
+  }
+
+  source(file: string): string | undefined {
+    return this.#compiled.get(file)?.source;
+  }
+
+  async #load(file: string, settled: (stamp: string) => void): Promise<Page> {
+    const { stamp, content } = await readSettled(file, this.#settle, () => readFile(file, 'utf8'));
+    settled(stamp);
+    const page = {
+      file,
+      source: content,
+      compiled: compile(content, file, SCOPE),
+      load: importOf(file, this.#revalidate),
+    };
+    this.#compiled.set(file, page);
+    return page;
+  }
+}

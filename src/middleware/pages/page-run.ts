@@ -1,0 +1,78 @@
+import { dirname, join } from 'node:path';
+import { fcgiError } from '../../core/errors.ts';
+import type { Request } from '../../core/request.ts';
+import type { Response } from '../../core/response.ts';
+import type { Found } from './find.ts';
+import { EXIT, Output } from './output.ts';
+import { OF_BODY, Scope } from './scope.ts';
+import type { Site } from './site.ts';
+import { Superglobals, type Surroundings } from './superglobals.ts';
+
+export interface RunOptions extends Surroundings {
+  /** Characters that are held back, so that headers can still be set. */
+  buffer: number;
+}
+
+/** One request's run of a page, with what is around it and what it includes. */
+export class PageRun {
+  readonly req: Request;
+  readonly res: Response;
+  readonly output: Output;
+  readonly superglobals: Superglobals;
+  readonly #site: Site;
+  readonly #included = new Set<string>();
+  readonly #running: Promise<unknown>[] = [];
+
+  constructor(site: Site, found: Found, req: Request, res: Response, options: RunOptions) {
+    this.req = req;
+    this.res = res;
+    this.output = new Output(res, options.buffer);
+    this.superglobals = new Superglobals(req, found, options);
+    this.#site = site;
+  }
+
+  /** Rejects with what the page throws; what it has written before is sent only if it has gone out already. */
+  async run(file: string, locals: Record<string, unknown>): Promise<void> {
+    const { prepend, wrapper, append } = this.#site.around(file);
+    const page = () => this.#execute(file, locals);
+    try {
+      if (prepend !== undefined) await this.#execute(prepend, locals);
+      await (wrapper === undefined ? page() : this.#execute(wrapper, locals, page));
+      if (append !== undefined) await this.#execute(append, locals);
+      await this.#settled();
+    } catch (error) {
+      if (error !== EXIT) throw error;
+    }
+    await this.output.end();
+  }
+
+  /** Waited for also if the page does not. */
+  include(from: string, path: string, locals: Record<string, unknown>, once: boolean): Promise<unknown> {
+    const running = this.#include(from, path, locals, once);
+    running.catch(() => {});
+    this.#running.push(running);
+    return running;
+  }
+
+  async #include(from: string, path: string, locals: Record<string, unknown>, once: boolean): Promise<unknown> {
+    const wanted = path.startsWith('/') ? join(this.#site.root, path) : join(dirname(from), path);
+    const file = this.#site.include(wanted);
+    if (file === undefined) throw fcgiError('FCGI_ERR_PAGE_NOT_FOUND', `there is no page to include at ${wanted}`);
+    if (once && this.#included.has(file)) return undefined;
+    this.#included.add(file);
+    return this.#execute(file, locals);
+  }
+
+  async #execute(file: string, locals: Record<string, unknown>, inner?: () => Promise<unknown>): Promise<unknown> {
+    const { compiled, load } = await this.#site.page(file);
+    if (compiled.names.some((name) => OF_BODY.has(name))) await this.superglobals.readBody();
+    const scope = new Scope(this, file, locals, inner) as unknown as Record<string, unknown>;
+    const values = compiled.names.map((name) => scope[name]);
+    return compiled.run(this.output, load, ...values)();
+  }
+
+  /** An include that nobody waited for has failed for the page as well. */
+  async #settled(): Promise<void> {
+    while (this.#running.length > 0) await Promise.all(this.#running.splice(0));
+  }
+}

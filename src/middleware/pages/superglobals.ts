@@ -1,0 +1,111 @@
+import { parse as parseCookies } from 'cookie';
+import type { Request } from '../../core/request.ts';
+import type { Found } from './find.ts';
+import { nest, type Variables } from './nest.ts';
+
+export interface Surroundings {
+  /** The site's real path. */
+  root: string;
+  /** What pages see as `$_ENV`. */
+  env: Record<string, string>;
+  /** Of each of `$_GET`, `$_POST` and `$_COOKIE` the most variables. */
+  maxInputVars: number;
+}
+
+/** What a page finds of its request under PHP's names; each is made when it is asked for, and has no prototype. */
+export class Superglobals {
+  readonly #req: Request;
+  readonly #found: Found;
+  readonly #site: Surroundings;
+  readonly #made: Partial<Record<string, Record<string, unknown>>> = {};
+  #body: Promise<void> | undefined;
+
+  constructor(req: Request, found: Found, site: Surroundings) {
+    this.#req = req;
+    this.#found = found;
+    this.#site = site;
+  }
+
+  get $_GET(): Variables {
+    return this.#once('$_GET', () => {
+      const { url = '' } = this.#req;
+      const mark = url.indexOf('?');
+      return nest(new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1)), this.#site.maxInputVars);
+    });
+  }
+
+  get $_COOKIE(): Variables {
+    return this.#once('$_COOKIE', () => {
+      const cookies = Object.entries(parseCookies(this.#req.headers.cookie ?? ''));
+      return nest(cookies as [string, string][], this.#site.maxInputVars);
+    });
+  }
+
+  get $_SERVER(): Record<string, string | number> {
+    return this.#once('$_SERVER', () => {
+      const { env, baseUrl = '' } = this.#req;
+      const { file, scriptName, pathInfo } = this.#found;
+      const server: Record<string, string | number> = Object.assign(Object.create(null), env);
+      const now = Date.now() / 1000;
+      server.DOCUMENT_ROOT ||= this.#site.root;
+      server.SCRIPT_FILENAME = file;
+      server.SCRIPT_NAME = baseUrl + scriptName;
+      server.PHP_SELF = server.SCRIPT_NAME + pathInfo;
+      if (pathInfo === '') delete server.PATH_INFO;
+      else server.PATH_INFO = pathInfo;
+      server.REQUEST_TIME = Math.floor(now);
+      server.REQUEST_TIME_FLOAT = now;
+      return server;
+    });
+  }
+
+  get $_ENV(): Record<string, string> {
+    return this.#once('$_ENV', () => Object.assign(Object.create(null), this.#site.env));
+  }
+
+  /** Of the session middleware that is mounted, if one is. */
+  get $_SESSION(): unknown {
+    return (this.#req as { session?: unknown }).session;
+  }
+
+  get $_POST(): Variables {
+    return this.#once('$_POST', () => Object.create(null));
+  }
+
+  get $_FILES(): Record<string, unknown> {
+    return this.#once('$_FILES', () => Object.create(null));
+  }
+
+  /** As PHP's `request_order`, "GP": what was posted counts before the query. */
+  get $_REQUEST(): Variables {
+    return this.#once('$_REQUEST', () => Object.assign(Object.create(null), this.$_GET, this.$_POST));
+  }
+
+  /** Before `$_POST`, `$_FILES` and `$_REQUEST` are asked for. Rejects as `req.form()` does. */
+  readBody(): Promise<void> {
+    this.#body ??= this.#read();
+    return this.#body;
+  }
+
+  async #read(): Promise<void> {
+    const req = this.#req;
+    const max = this.#site.maxInputVars;
+    if (typeof req.body === 'object' && req.body !== null) {
+      this.#made.$_POST = nest(fieldsOf(req.body), max);
+    } else if (req.is('application/x-www-form-urlencoded')) {
+      this.#made.$_POST = nest(new URLSearchParams(await req.text()), max);
+    }
+  }
+
+  #once<T extends Record<string, unknown>>(name: string, make: () => T): T {
+    this.#made[name] ??= make();
+    return this.#made[name] as T;
+  }
+}
+
+/** The fields of a form that was parsed before: one that came more than once has an array. */
+function fieldsOf(body: object): [name: string, value: string][] {
+  return Object.entries(body).flatMap(([name, value]) =>
+    [value].flat().map((one): [string, string] => [name, String(one)]),
+  );
+}
