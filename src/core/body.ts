@@ -5,6 +5,10 @@ import { TextDecoder } from 'node:util';
 import zlib from 'node:zlib';
 import contentType from 'content-type';
 import { fcgiError } from './errors.ts';
+import { type PoisonOptions, refusePoison } from './poison.ts';
+
+/** Bytes of a body, counted after inflating, that are taken unless told: nginx's own `client_max_body_size`. */
+export const BODY_LIMIT = 1024 * 1024;
 
 /** How much of a body to take. */
 export interface BodyOptions {
@@ -12,10 +16,11 @@ export interface BodyOptions {
   limit?: number;
 }
 
+export interface JsonBodyOptions extends BodyOptions, PoisonOptions {}
+
 /** What was sent as `application/x-www-form-urlencoded`; a name that came more than once has an array. */
 export type Form = Record<string, string | string[]>;
 
-const MIB = 1024 * 1024;
 const BYTES = Symbol('body bytes');
 const AHEAD = Symbol('body read ahead');
 
@@ -28,7 +33,10 @@ type Message = IncomingMessage & {
 
 /** The whole body; a second call answers with the same bytes. */
 export async function readBytes(req: Message, options?: BodyOptions): Promise<Buffer> {
-  const limit = options?.limit ?? MIB;
+  const limit = options?.limit ?? BODY_LIMIT;
+  if (typeof limit !== 'number' || !(limit >= 0)) {
+    throw fcgiError('FCGI_ERR_OPTION', `limit takes a number of bytes, not ${limit}`);
+  }
   req[BYTES] ??= collect(req, limit);
   const bytes = await req[BYTES];
   if (bytes.length > limit) throw tooLarge(limit);
@@ -40,13 +48,16 @@ export async function readText(req: Message, options?: BodyOptions): Promise<str
   return decoder.decode(await readBytes(req, options));
 }
 
-export async function readJson(req: Message, options?: BodyOptions): Promise<unknown> {
+export async function readJson(req: Message, options?: JsonBodyOptions): Promise<unknown> {
   const text = await readText(req, options);
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (cause) {
     throw fcgiError('FCGI_ERR_BODY_SYNTAX', 'the request body is not JSON', cause);
   }
+  refusePoison(value, options);
+  return value;
 }
 
 export async function readForm(req: Message, options?: BodyOptions): Promise<Form> {

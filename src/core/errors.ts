@@ -20,6 +20,7 @@ const STATUS = {
   FCGI_ERR_BODY_UNDERRUN: 400,
   FCGI_ERR_BODY_TYPE: 415,
   FCGI_ERR_BODY_SYNTAX: 400,
+  FCGI_ERR_BODY_VERIFY: 403,
   FCGI_ERR_BODY_USED: 500,
   FCGI_ERR_RESPONSE_OVERRUN: 0,
   FCGI_ERR_RESPONSE_UNDERRUN: 0,
@@ -47,6 +48,8 @@ export class FcgiError extends Error {
   readonly code: FcgiErrorCode;
   /** The HTTP status for the client, 500 where the fault is not the client's. */
   readonly status: number;
+  /** The same. An own property: http-errors sets it on whatever error it is given. */
+  readonly statusCode: number;
   /** Whether the message may be shown to the client, as in http-errors. */
   readonly expose: boolean;
 
@@ -54,11 +57,8 @@ export class FcgiError extends Error {
     super(message, options);
     this.code = code;
     this.status = STATUS[code] || 500;
+    this.statusCode = this.status;
     this.expose = this.status < 500;
-  }
-
-  get statusCode(): number {
-    return this.status;
   }
 }
 

@@ -6,7 +6,7 @@ import fresh from 'fresh';
 import proxyAddr from 'proxy-addr';
 import typeIs from 'type-is';
 import type { Application } from './app.ts';
-import { type BodyOptions, type Form, readBytes, readForm, readJson, readText } from './body.ts';
+import { type BodyOptions, type Form, type JsonBodyOptions, readBytes, readForm, readJson, readText } from './body.ts';
 import { cgiSocket, makeEnv, type Role, roleOf } from './env.ts';
 import type { Response } from './response.ts';
 import type { Route } from './route.ts';
@@ -46,8 +46,14 @@ export class Request<Params = Record<string, string | string[]>> extends http.In
   declare baseUrl: string;
   /** The `url` as it came: mounting takes its prefix off `url`. */
   declare originalUrl: string;
-  /** Set by middleware that parses bodies. */
+  /** Set by middleware that parses bodies, as `json()`; undefined where none has found its own type. */
   declare body: unknown;
+  /** Set by `cookies()`: those that the client sent, but for the signed ones. See docs/cookies.md. */
+  declare cookies: Record<string, unknown>;
+  /** Set by `cookies({ secret })`: what was signed, and not changed since; false for what was changed. */
+  declare signedCookies: Record<string, unknown>;
+  /** Set by `cookies({ secret })`: what `res.cookie` signs with. */
+  declare secret?: string;
   declare [QUERY]?: ParsedQuery;
   declare [ENV]?: Record<string, string>;
   declare [ABORT]?: AbortController;
@@ -104,8 +110,11 @@ export class Request<Params = Record<string, string | string[]>> extends http.In
     return readText(this, options);
   }
 
-  /** The body parsed as JSON, whatever its Content-Type; rejects as `text`, and with `FCGI_ERR_BODY_SYNTAX` (400). */
-  json(options?: BodyOptions): Promise<unknown> {
+  /**
+   * The body parsed as JSON, whatever its Content-Type; rejects as `text`, and with `FCGI_ERR_BODY_SYNTAX` (400), also for
+   * keys that lead to a prototype.
+   */
+  json(options?: JsonBodyOptions): Promise<unknown> {
     return readJson(this, options);
   }
 

@@ -11,6 +11,7 @@ import { allow } from './authorizer.ts';
 import { cgiSocket } from './env.ts';
 import type { Request } from './request.ts';
 import { SENT, sendFetched, sendStream, sendWhole, toReadable } from './send.ts';
+import { type CookieOptions, clearing, makeSetCookie } from './set-cookie.ts';
 import { type Settings, settingsOf } from './settings.ts';
 
 /** What a header can be set to; anything but an array is made a string. */
@@ -126,6 +127,20 @@ export class Response extends http.ServerResponse<Request> {
   append(name: string, value: HeaderValue): this {
     const previous = this.get(name);
     return this.set(name, previous ? [previous, value as string].flat() : value);
+  }
+
+  /**
+   * Adds a cookie to the answer: an object as JSON, anything else as a string.
+   *
+   * @throws FcgiError FCGI_ERR_ARGUMENT: a browser would not take it, or there is no secret to sign it with.
+   */
+  cookie(name: string, value: unknown, options: CookieOptions = {}): this {
+    return this.append('Set-Cookie', makeSetCookie(name, value, options, this.req.secret));
+  }
+
+  /** Has the browser forget a cookie. The options are those that it was set with; `maxAge` and `expires` are ignored. */
+  clearCookie(name: string, options: CookieOptions = {}): this {
+    return this.cookie(name, '', clearing(name, options));
   }
 
   /** Sets Content-Type, of a type (`'text/csv'`) or of a file's extension (`'csv'`). */

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RouteParams } from './path.ts';
 import type { Request } from './request.ts';
 import type { Response } from './response.ts';
@@ -19,3 +20,6 @@ export type ErrorHandler<Path extends string = string> = (
   res: Response,
   next: NextFunction,
 ) => unknown;
+
+/** In the manner of Connect: it serves in any such framework, whose request and response are not ours. */
+export type Middleware = (req: IncomingMessage, res: ServerResponse, next: NextFunction) => void;

@@ -1,3 +1,14 @@
+export {
+  type BodyParserOptions,
+  type JsonOptions,
+  json,
+  raw,
+  type TextOptions,
+  text,
+  type UrlencodedOptions,
+  urlencoded,
+} from './body.ts';
 export type { CgiEnvironment } from './cgi/environment.ts';
 export { type CgiMiddleware, type CgiOptions, cgi } from './cgi.ts';
+export { type CookiesOptions, cookies } from './cookies.ts';
 export { type PagesOptions, pages } from './pages.ts';
