@@ -93,6 +93,14 @@ describe('the limit', () => {
     if (status === 413) expect(found.body).toContain('FCGI_ERR_BODY_TOO_LARGE');
   });
 
+  it.each([Number.NaN, -1, '1mb', null])('is a number of bytes, or none is read: not %j', async (limit) => {
+    const found = await post((req) => req.bytes({ limit: limit as number }), 'x');
+    // Of null, as of undefined, the default is taken.
+    expect(found).toMatchObject(
+      limit === null ? { status: 200 } : { body: expect.stringContaining('FCGI_ERR_OPTION') },
+    );
+  });
+
   it('holds for a second call, too', async () => {
     const found = await post(async (req) => {
       await req.bytes();
@@ -164,9 +172,26 @@ describe('json', () => {
     expect(found).toMatchObject({ status: 400, body: expect.stringContaining('FCGI_ERR_BODY_SYNTAX') });
   });
 
+  it.each([
+    ['{"a":{"__proto__":1},"b":2}', '{"a":{},"b":2}'],
+    ['{"\\u005F_proto__":null}', '{}'],
+    ['[{"constructor":{"prototype":{}}}]', '[{}]'],
+  ])('refuses the poisoned keys of %s with 400, or takes them out', async (body, removed) => {
+    const found = await post((req) => req.json(), body);
+    expect(found).toMatchObject({ status: 400, body: expect.stringContaining('FCGI_ERR_BODY_SYNTAX') });
+    const options = { onProtoPoisoning: 'remove', onConstructorPoisoning: 'remove' } as const;
+    expect((await post((req) => req.json(options), body)).body).toBe(removed);
+  });
+
+  it('takes a constructor that is none, and what is no object', async () => {
+    for (const body of ['{"constructor":{"name":1}}', '{"constructor":null}', 'null', '1']) {
+      expect((await post((req) => req.json(), body)).body).toBe(body);
+    }
+  });
+
   it('gives no prototype through __proto__', async () => {
     const found = await post(async (req) => {
-      const value = (await req.json()) as object;
+      const value = (await req.json({ onProtoPoisoning: 'ignore' })) as object;
       return [Object.hasOwn(value, '__proto__'), 'polluted' in value];
     }, '{"__proto__":{"polluted":true}}');
     expect(found.body).toBe('[true,false]');

@@ -6,12 +6,16 @@ import { createApp } from '../../src/core/app.ts';
 import type { ErrorHandler } from '../../src/core/types.ts';
 import { Door } from '../adapters/fastcgi/client.ts';
 import { DOORS, type TestAnswer } from './doors.ts';
+import { cookieHeaders } from './hostile/cookies.ts';
 import { documentOf } from './hostile/document.ts';
+import { forms } from './hostile/forms.ts';
 import { headers } from './hostile/headers.ts';
+import { jsonBodies } from './hostile/json.ts';
+import { oversize } from './hostile/oversize.ts';
 import { query } from './hostile/query.ts';
 import type { HostileSubject } from './hostile/subject.ts';
 
-const SUBJECTS: HostileSubject[] = [query, headers];
+const SUBJECTS: HostileSubject[] = [query, jsonBodies, forms, oversize, cookieHeaders, headers];
 
 const refuse: ErrorHandler = (error, _req, res, _next) => {
   const { status = 500, code, name } = error as { status?: number; code?: string; name: string };

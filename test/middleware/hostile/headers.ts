@@ -17,12 +17,18 @@ const CARELESS: Record<string, (res: Response, value: string) => unknown> = {
   message: (res, value) => res.writeHead(200, value).end(),
   location: (res, value) => res.location(value).end(),
   redirect: (res, value) => res.redirect(value),
+  cookie: (res, value) => res.cookie('a', value).end(),
+  rawCookie: (res, value) => res.cookie('a', value, { encode: String }).end(),
+  cookieName: (res, value) => res.cookie(value, 'x').end(),
+  cookiePath: (res, value) => res.cookie('a', 'x', { path: value }).end(),
+  cookieDomain: (res, value) => res.cookie('a', 'x', { domain: value }).end(),
+  clearCookie: (res, value) => res.clearCookie(value).end(),
 };
 
 export const headers: HostileSubject = {
   title: 'Headers of the answer',
   about:
-    '`/set?` and the others give what follows the `?` to the method of `res` of that name; `/name?` sets a header so named.',
+    '`/set?` and the others give what follows the `?` to the method of `res` of that name; `/name?` sets a header so named, and `/cookie?` and its like are the parts of a cookie.',
   mount(app: Application) {
     app.get('/:method', (req, res) => CARELESS[req.params.method]!(res, decodeURIComponent(req.url!.split('?')[1]!)));
   },
@@ -48,6 +54,24 @@ export const headers: HostileSubject = {
       '/\u560d\u560a',
       '302 Location: /%E5%98%8D%E5%98%8A',
     ),
+    row('a redirect leads to HTML', 'redirect', '/"><script>', '302 Location: /%22%3E%3Cscript%3E'),
+    row('the value of a cookie has two lines', 'cookie', CRLF, '200 Set-Cookie: a=%0D%0AX-Injected%3A%20yes; Path=/'),
+    row(
+      'the value of a cookie has attributes',
+      'cookie',
+      'x; Domain=a.org',
+      '200 Set-Cookie: a=x%3B%20Domain%3Da.org; Path=/',
+    ),
+    row('two lines in a cookie that is not to be encoded', 'rawCookie', CRLF, '500 FCGI_ERR_ARGUMENT'),
+    row('attributes in a cookie that is not to be encoded', 'rawCookie', 'x; Domain=a.org', '500 FCGI_ERR_ARGUMENT'),
+    row('the name of a cookie has two lines', 'cookieName', `a${CRLF}`, '500 FCGI_ERR_ARGUMENT'),
+    row('the name of a cookie is a whole cookie', 'cookieName', 'a=b; x', '500 FCGI_ERR_ARGUMENT'),
+    row('a name with a prefix that promises what is not so', 'cookieName', '__Host-a', '500 FCGI_ERR_ARGUMENT'),
+    row('the path of a cookie has attributes', 'cookiePath', '/; Domain=a.org', '500 FCGI_ERR_ARGUMENT'),
+    row('the path of a cookie has two lines', 'cookiePath', `/${CRLF}`, '500 FCGI_ERR_ARGUMENT'),
+    row('the domain of a cookie has attributes', 'cookieDomain', 'a.org; Secure', '500 FCGI_ERR_ARGUMENT'),
+    row('the name of a cookie to be cleared has two lines', 'clearCookie', `a${CRLF}`, '500 FCGI_ERR_ARGUMENT'),
+    row('a cookie of more than 4096 bytes', 'cookie', 'x'.repeat(4096), '500 FCGI_ERR_ARGUMENT'),
   ],
 };
 
