@@ -65,7 +65,7 @@ describe('docs/hostile-inputs.md', () => {
   });
 
   it('tells every attack once', () => {
-    const attacks = SUBJECTS.flatMap(({ rows }) => rows.map(({ attack }) => attack));
+    const attacks = SUBJECTS.flatMap(({ title, rows }) => rows.map(({ attack }) => `${title}: ${attack}`));
     expect(attacks).toHaveLength(new Set(attacks).size);
   });
 });

@@ -51,5 +51,5 @@ export const cookieHeaders: HostileSubject = {
 };
 
 function row(attack: string, cookie: string, answer: string): HostileRow {
-  return { attack: `cookies: ${attack}`, request: { path: '/', headers: { Cookie: cookie } }, answer };
+  return { attack, request: { path: '/', headers: { Cookie: cookie } }, answer };
 }

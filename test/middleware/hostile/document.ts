@@ -18,15 +18,15 @@ function requestOf({ request }: HostileRow): string {
   const { path, body, method = body === undefined ? 'GET' : 'POST', headers = {}, chunked } = request;
   const parts = [`${method} ${path}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)];
   if (chunked) parts.push('Transfer-Encoding: chunked');
-  if (body !== undefined) parts.push(typeof body === 'string' ? body : body.toString('latin1'));
+  if (body !== undefined) parts.push(body.toString('latin1'));
   return parts.map(code).join(' ');
 }
 
-/** In one line; of what is long or no text, how much it is. */
+/** In one line; of what is no text, or very long, how much it is. */
 function code(text: string): string {
   const length = Buffer.byteLength(text);
   if (text === '') return '(empty)';
-  if (length > SHOWN && /[^ -~]/.test(text)) return `(${length} bytes)`;
+  if (length > 100_000 || /[^\n\r -\uffff]/.test(text)) return `(${length} bytes)`;
   const shown = text
     .slice(0, SHOWN)
     .replaceAll('|', '\\|')
