@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { Client } from './adapters/fastcgi/client.ts';
-import { ask, served } from './core/served.ts';
+import { served } from './core/served.ts';
 import { build } from './servers/build.ts';
 import { exchange } from './servers/client.ts';
 import { freePort, Program } from './servers/program.ts';
@@ -52,8 +52,9 @@ test.each(all.filter(isApp))('the app in $where answers as it says', async ({ wh
   const { default: app } = await import(pathToFileURL(file).href);
   const origin = await served(app);
   vi.spyOn(process.stderr, 'write').mockReturnValue(true); // Errors are logged: some programs make them.
-  for (const [, method, target, , answer] of code.matchAll(new RegExp(ANSWER, 'gm'))) {
-    const given = await ask(origin, target, method);
+  const cookies = new Map<string, string>();
+  for (const [, method, target, body, answer] of code.matchAll(new RegExp(ANSWER, 'gm'))) {
+    const given = await browse(origin, cookies, method, target, body);
     // A status alone says nothing of the body.
     expect(/^\d+$/.test(answer) ? given.slice(0, 3) : given, `${method} ${target}`).toBe(answer);
   }
@@ -84,6 +85,22 @@ test.each(all.filter((program) => !isApp(program)))('the program in $where serve
     await program.stop();
   }
 });
+
+/** Asks as a browser that keeps its cookies does; posts what is in braces as JSON, anything else as a form. */
+async function browse(origin: string, cookies: Map<string, string>, method: string, path: string, body?: string) {
+  const headers: [string, string][] = [];
+  if (cookies.size > 0) headers.push(['Cookie', [...cookies].map((pair) => pair.join('=')).join('; ')]);
+  const type = body?.startsWith('{') ? 'application/json' : 'application/x-www-form-urlencoded';
+  if (body !== undefined) headers.push(['Content-Type', type]);
+  const bytes = body === undefined ? undefined : Buffer.from(body);
+  const given = await exchange(Number(new URL(origin).port), { method, path, headers, body: bytes });
+  for (const line of given.headers['set-cookie'] ?? []) {
+    const [, name = '', value = ''] = /^([^=]*)=([^;]*)/.exec(line) ?? [];
+    if (value === '') cookies.delete(name);
+    else cookies.set(name, value);
+  }
+  return `${given.status} ${Buffer.from(given.body, 'latin1')}`.trimEnd();
+}
 
 async function overFastCgi(at: string | number, method: string, uri: string, body: Buffer | undefined) {
   const socket = typeof at === 'string' ? connect(at) : connect(at, '127.0.0.1');
