@@ -61,9 +61,14 @@ export async function readJson(req: Message, options?: JsonBodyOptions): Promise
 }
 
 export async function readForm(req: Message, options?: BodyOptions): Promise<Form> {
-  const type = req.headers['content-type'] ?? '';
-  if (contentType.parse(type).type !== 'application/x-www-form-urlencoded') {
-    throw fcgiError('FCGI_ERR_BODY_TYPE', `the request body is not a URL-encoded form but ${type || 'of no type'}`);
+  const header = req.headers['content-type'] ?? '';
+  const { type, parameters } = contentType.parse(header);
+  if (type !== 'application/x-www-form-urlencoded') {
+    throw fcgiError('FCGI_ERR_BODY_TYPE', `the request body is not a URL-encoded form but ${header || 'of no type'}`);
+  }
+  // What is percent-encoded would be decoded wrongly.
+  if (!/^utf-?8$/i.test(parameters.charset ?? 'utf-8')) {
+    throw fcgiError('FCGI_ERR_BODY_TYPE', `a form in ${parameters.charset}, not in UTF-8`);
   }
   // The limit on bytes bounds the number of fields: none of them is dropped.
   return querystring.parse(await readText(req, options), '&', '=', { maxKeys: 0 }) as Form;

@@ -224,13 +224,21 @@ describe('form', () => {
     expect(JSON.parse(found.body)).toEqual([['__proto__', 'a'], 5000, null]);
   });
 
-  it.each([undefined, 'multipart/form-data; boundary=x', 'application/json', ';;'])(
-    'rejects %s with 415',
-    async (type) => {
-      const found = await post((req) => req.form(), 'a=1', type ? { 'content-type': type } : {});
-      expect(found).toMatchObject({ status: 415, body: expect.stringContaining('FCGI_ERR_BODY_TYPE') });
-    },
-  );
+  it('takes UTF-8 by either name, in any case', async () => {
+    const type = { 'content-type': 'application/x-www-form-urlencoded; charset="UTF8"' };
+    expect((await post((req) => req.form(), 'a=%C3%A9', type)).body).toBe('{"a":"\u00e9"}');
+  });
+
+  it.each([
+    undefined,
+    'multipart/form-data; boundary=x',
+    'application/json',
+    ';;',
+    'application/x-www-form-urlencoded; charset=iso-8859-1',
+  ])('rejects %s with 415', async (type) => {
+    const found = await post((req) => req.form(), 'a=1', type ? { 'content-type': type } : {});
+    expect(found).toMatchObject({ status: 415, body: expect.stringContaining('FCGI_ERR_BODY_TYPE') });
+  });
 });
 
 describe('readAhead', () => {

@@ -31,6 +31,11 @@ describe('fcgiError', () => {
     expect('cause' in fcgiError('FCGI_ERR_ADDRESS', 'above')).toBe(false);
   });
 
+  test('takes a status as http-errors gives it to any error, as body-parser does to those of a request', () => {
+    const error = fcgiError('FCGI_ERR_BODY_UNDERRUN', '');
+    expect(Object.assign(error, { status: 400, statusCode: 400, expose: true })).toBe(error);
+  });
+
   test('shows the client the message of what is the client’s fault, and no other', () => {
     expect(fcgiError('FCGI_ERR_BODY_TOO_LARGE', '')).toMatchObject({ status: 413, statusCode: 413, expose: true });
     expect(fcgiError('FCGI_ERR_OVERLOADED', '')).toMatchObject({ status: 503, statusCode: 503, expose: false });

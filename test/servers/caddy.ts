@@ -5,13 +5,16 @@ import type { Address } from '../../src/adapters/address.ts';
 import { caddy } from '../../src/cli/config/caddy.ts';
 import { freePort, Program, temporaryFolder } from './program.ts';
 
-/** Caddy with what `fcgi config caddy` prints. */
-export async function startCaddy(socket: Address): Promise<{ port: number; program: Program }> {
+/** Caddy with what `fcgi config caddy` prints, unless it is changed. */
+export async function startCaddy(
+  socket: Address,
+  edit = (site: string) => site,
+): Promise<{ port: number; program: Program }> {
   const folder = temporaryFolder();
   const port = await freePort();
 
   const file = join(folder, 'Caddyfile');
-  writeFileSync(file, `{\n\tadmin off\n}\n\n${caddy({ socket, listen: { host: '127.0.0.1', port } })}`);
+  writeFileSync(file, `{\n\tadmin off\n}\n\n${edit(caddy({ socket, listen: { host: '127.0.0.1', port } }))}`);
 
   const program = new Program('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], folder, {
     env: caddyEnv(folder),

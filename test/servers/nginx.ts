@@ -9,6 +9,8 @@ export interface NginxOptions {
   keepAlive: boolean;
   /** Whether request bodies are passed on as they come. Default: spooled first, as nginx does unless told. */
   streamUploads?: boolean;
+  /** Changes the site's configuration. */
+  edit?: (site: string) => string;
 }
 
 /** nginx with what `fcgi config nginx` prints, but for what the options say. */
@@ -24,7 +26,7 @@ export async function startNginx(socket: Address, options: NginxOptions): Promis
   if (options.streamUploads) {
     site = replaceOnce(site, 'fastcgi_pass app;', 'fastcgi_pass app; fastcgi_request_buffering off;');
   }
-  writeFileSync(join(folder, 'site.conf'), site);
+  writeFileSync(join(folder, 'site.conf'), options.edit?.(site) ?? site);
   writeFileSync(join(folder, 'nginx.conf'), global());
 
   const program = new Program('nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'], folder);

@@ -44,6 +44,9 @@ export const forms: HostileSubject = {
     row('a form of another type, read by hand', '/stdin', 'a=1', '415 FCGI_ERR_BODY_TYPE', {
       'Content-Type': 'text/plain',
     }),
+    row('a charset in which it would be decoded wrongly, read by hand', '/stdin', 'a=%E9', '415 FCGI_ERR_BODY_TYPE', {
+      'Content-Type': 'application/x-www-form-urlencoded; charset=iso-8859-1',
+    }),
     row('a type that is none, read by hand', '/stdin', 'a=1', '415 FCGI_ERR_BODY_TYPE', { 'Content-Type': ';=;' }),
   ],
 };
