@@ -10,6 +10,8 @@ export interface CgiSocket {
   readonly role: number;
   /** The CGI parameters as the web server sent them. */
   readonly params: Record<string, string>;
+  /** One of them, or `''`: for this the others are not decoded. */
+  readonly cgi: { get(name: string): string };
   /** To the web server's error log. */
   readonly stderr: Writable;
   /** FCGI_DATA. */

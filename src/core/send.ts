@@ -16,13 +16,14 @@ export const SENT: unique symbol = Symbol('sent');
  * headers are given to `writeHead` alone.
  *
  * @param type The Content-Type, if none is set.
+ * @param tagged Whether it gets an entity tag, unless the settings say otherwise.
  */
-export function sendWhole(res: Response, body: string | Buffer | undefined, type?: string): void {
+export function sendWhole(res: Response, body: string | Buffer | undefined, type?: string, tagged = true): void {
   const headers: (string | number)[] = type === undefined ? [] : ['Content-Type', type];
   if (body !== undefined) {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     if (!res.hasHeader('transfer-encoding')) headers.push('Content-Length', length);
-    const etagOf = settingsOf(res)['etag fn'] as ETagFunction | undefined;
+    const etagOf = tagged ? (settingsOf(res)['etag fn'] as ETagFunction | undefined) : undefined;
     if (etagOf !== undefined && !res.hasHeader('etag')) {
       const etag =
         etagOf === weakETag ? weakETag(body, length) : etagOf(typeof body === 'string' ? Buffer.from(body) : body);

@@ -65,15 +65,16 @@ export function pages(
   const surroundings = { root: site.root, env, maxInputVars, buffer };
 
   function find(req: Request): Found | typeof ADD_SLASH | undefined {
-    const params = cgiSocket(req)?.params;
-    if (params !== undefined && extensions.some((extension) => params.SCRIPT_FILENAME?.includes(extension))) {
-      return site.remember(`script:${params.SCRIPT_FILENAME}`, () => findScript(site, params));
+    const script = cgiSocket(req)?.cgi.get('SCRIPT_FILENAME') ?? '';
+    if (extensions.some((extension) => script.includes(extension))) {
+      return site.remember(`script:${script}`, () => findScript(site, script));
     }
-    return site.remember(`url:${req.path}`, () => findUrl(site, req.path));
+    const { path } = req;
+    return site.remember(`url:${path}`, () => findUrl(site, path));
   }
 
   async function run(found: Found, req: Request, res: Response): Promise<void> {
-    req.params = { ...req.params, ...found.params };
+    if (Object.keys(found.params).length > 0) req.params = { ...req.params, ...found.params };
     await new PageRun(site, found, req, res, surroundings).run(found.file, res.locals);
   }
 

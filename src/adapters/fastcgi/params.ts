@@ -15,7 +15,7 @@ export class Params extends PairsCollector {
     while (pairs.next()) {
       if (pairs.valueStart - pairs.nameStart === name.length && pairs.name() === name) value = pairs.utf8Value();
     }
-    return value;
+    return withoutPrefix(value);
   }
 
   /** All of them, in an object without a prototype; of a name that comes twice, the last. */
@@ -25,11 +25,15 @@ export class Params extends PairsCollector {
     const pairs = new PairReader(this.bytes, this.start, this.end);
     while (pairs.next()) object[pairs.name()] = pairs.utf8Value();
     for (const name of ['SCRIPT_FILENAME', 'PATH_TRANSLATED']) {
-      if (object[name]?.startsWith('proxy:')) object[name] = object[name].replace(APACHE_PREFIX, '');
+      if (object[name] !== undefined) object[name] = withoutPrefix(object[name]);
     }
     // CVE-2016-5385, "httpoxy".
     delete object.HTTP_PROXY;
     this.#object = object;
     return object;
   }
+}
+
+function withoutPrefix(path: string): string {
+  return path.startsWith('proxy:') ? path.replace(APACHE_PREFIX, '') : path;
 }

@@ -6,7 +6,8 @@ import { type Piece, splitTags } from './tags.ts';
 
 /** What a page writes to while it runs; each gives a promise where it has to be waited for. */
 export interface Writer {
-  text(text: string): Promise<void> | undefined;
+  /** In UTF-8. */
+  text(bytes: Uint8Array): Promise<void> | undefined;
   echo(...values: unknown[]): Promise<void> | undefined;
   print(...values: unknown[]): Promise<void> | undefined;
 }
@@ -20,16 +21,22 @@ export interface Import {
 export interface Compiled {
   /** Of the names that were offered those that the page mentions, in the order in which `run` takes their values. */
   names: string[];
-  run(writer: Writer, load: Import, ...values: unknown[]): () => Promise<unknown>;
+  /** What stands between the tags, in UTF-8. */
+  texts: readonly Uint8Array[];
+  run(writer: Writer, texts: readonly Uint8Array[], load: Import, ...values: unknown[]): () => Promise<unknown>;
   /** Where in the page stands what an error's stack puts into this line and column of it, counted from 1. */
   place(line: number, column: number): Place;
 }
 
-/** Where a piece of code begins in what is compiled, and how much further right than in the page; counted from 0. */
+/** Of a piece of code, all counted from 0. */
 interface Shift {
   line: number;
-  column: number;
+  /** The column in what is compiled from which on it holds. */
+  from: number;
+  /** How much further right than in the page its first line is. */
   by: number;
+  /** The column in the page where it begins: V8 may mean what stands around it. */
+  least: number;
 }
 
 const HEAD = '"use strict";return async()=>{';
@@ -44,21 +51,22 @@ const WHOLE_HEAD = 'async function page(){';
  * @throws PageError FCGI_ERR_PAGE_SYNTAX, with the place in the page.
  */
 export function compile(source: string, file: string, names: readonly string[]): Compiled {
-  const { code, shifts } = generate(splitTags(source));
+  const pieces = splitTags(source);
+  const { code, shifts, texts } = generate(pieces);
   const place = (line: number, column: number): Place => {
-    const shift = shifts.findLast((one) => one.line === line - 1 && one.column < column);
-    return { file, line, column: Math.max(1, column - (shift?.by ?? 0)) };
+    const shift = shifts.findLast((one) => one.line === line - 1 && one.from < column);
+    return { file, line, column: shift === undefined ? column : Math.max(shift.least + 1, column - shift.by) };
   };
-  const mentioned = names.filter((name) => code.includes(name));
-  const parameters = ['$$', '$$load', ...mentioned, '$$wait'];
+  const mentioned = names.filter((name) => pieces.some(({ kind, text }) => kind !== 'text' && text.includes(name)));
+  const parameters = ['$$', '$$text', '$$load', ...mentioned, '$$wait'];
   try {
-    return { names: mentioned, run: compileFunction(code, file, parameters) as Compiled['run'], place };
+    return { names: mentioned, texts, run: compileFunction(code, file, parameters) as Compiled['run'], place };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     const stripped = stripTypes(code);
     if (typeof stripped === 'string') {
       try {
-        return { names: mentioned, run: compileFunction(stripped, file, parameters) as Compiled['run'], place };
+        return { names: mentioned, texts, run: compileFunction(stripped, file, parameters) as Compiled['run'], place };
       } catch {
         // It is no TypeScript either: what is wrong as JavaScript is what to tell.
       }
@@ -95,53 +103,44 @@ function stripTypes(code: string): string | false | undefined {
   }
 }
 
-function generate(pieces: Piece[]): { code: string; shifts: Shift[] } {
+function generate(pieces: Piece[]): { code: string; shifts: Shift[]; texts: Uint8Array[] } {
+  const texts: Uint8Array[] = [];
   const shifts: Shift[] = [];
   let code = '';
   let line = 0;
   let lineStart = 0;
 
-  const add = (text: string) => {
-    code += text;
-  };
-  /** Lines of the page that have become none of the code's so far: those of texts, and those that tags took along. */
-  const catchUp = (piece: Piece) => {
-    while (line < piece.line) {
-      code += '\n';
-      line += 1;
-      lineStart = code.length;
-    }
-  };
-  const addCode = (piece: Piece, text: string) => {
-    catchUp(piece);
-    const column = code.length - lineStart;
-    shifts.push({ line, column, by: column - piece.column });
-    code += text;
-    const last = text.lastIndexOf('\n');
-    if (last !== -1) {
-      line += text.split('\n').length - 1;
-      lineStart = code.length - (text.length - last - 1);
-    }
+  /** A piece of code, in its line, with what has to stand around it. */
+  const add = (piece: Piece, before: string, text: string, after: string) => {
+    // Lines of texts, and those that tags took along.
+    const missing = '\n'.repeat(piece.line - line);
+    code += missing;
+    if (missing !== '') lineStart = code.length;
+    const from = code.length - lineStart;
+    shifts.push({
+      line: piece.line,
+      from,
+      by: from + before.length - piece.column,
+      least: piece.column + text.search(/[^ \t]|$/),
+    });
+    code += before + text + after;
+    const newline = text.lastIndexOf('\n');
+    line = piece.line + text.split('\n').length - 1;
+    if (newline !== -1) lineStart = code.length - after.length - (text.length - newline - 1);
   };
 
   for (const piece of pieces) {
     if (piece.kind === 'text') {
-      add(`;if($$wait=$$.text(${literal(piece.text)}))await $$wait;`);
+      code += `;if($$wait=$$.text($$text[${texts.length}]))await $$wait;`;
+      texts.push(Buffer.from(piece.text));
     } else if (piece.kind === 'code') {
-      addCode(piece, prepare(piece.text));
-      add(';');
+      add(piece, '', prepare(piece.text), ';');
     } else {
-      add(`;if($$wait=$$.${piece.kind === 'escaped' ? 'echo' : 'print'}(`);
-      addCode(piece, prepare(piece.text).replace(/[\s;]+$/, ''));
-      add('))await $$wait;');
+      const write = piece.kind === 'escaped' ? 'echo' : 'print';
+      add(piece, `;if($$wait=$$.${write}(`, prepare(piece.text).replace(/[\s;]+$/, ''), '))await $$wait;');
     }
   }
-  return { code, shifts };
-}
-
-/** On one line, also for V8, to which these two end one. */
-function literal(text: string): string {
-  return JSON.stringify(text).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+  return { code, shifts, texts };
 }
 
 /** What has to be otherwise in a page's code for it to be a function's; its lines and columns stay. */

@@ -7,13 +7,15 @@ import { statOf } from './stamp.ts';
 export interface Found {
   /** Its real path. */
   file: string;
-  /** Of the URL's path what names the page, decoded. */
-  scriptName: string;
-  /** What follows that, decoded; mostly empty. */
+  /** What of the URL's path names the page, decoded; undefined where the web server tells. */
+  scriptName: string | undefined;
+  /** What of the path follows that, decoded; mostly empty. */
   pathInfo: string;
   /** By the names in `[name]` of files and folders. */
   params: Record<string, string>;
 }
+
+const NO_PARAMS = {};
 
 /** Says that the URL lacks the slash of a folder: the page's own links would mean something else. */
 export const ADD_SLASH = Symbol('add slash');
@@ -22,17 +24,14 @@ export const ADD_SLASH = Symbol('add slash');
  * The page that a web server names by SCRIPT_FILENAME: that file or, where the path goes on behind a file, as PATH_INFO, that
  * one. Nothing else: not what lies outside of the site, nor a file that does not end as pages do.
  */
-export function findScript(site: Site, env: Record<string, string>): Found | undefined {
-  const { SCRIPT_FILENAME: named = '', SCRIPT_NAME: name = '', PATH_INFO: told = '' } = env;
+export function findScript(site: Site, named: string): Found | undefined {
   if (named.includes('\0') || !named.startsWith('/')) return undefined;
   for (let path = named; path !== ''; path = path.slice(0, path.lastIndexOf('/'))) {
     const file = site.confine(path);
     if (file !== undefined) {
       // What is to be a parameter is a name in a URL, and none that the web server knows.
       if (site.partsOf(file).some((part) => part.startsWith('['))) return undefined;
-      const behind = named.slice(path.length);
-      const scriptName = behind !== '' && name.endsWith(behind) ? name.slice(0, -behind.length) : name;
-      return { file, scriptName, pathInfo: behind || told, params: {} };
+      return { file, scriptName: undefined, pathInfo: named.slice(path.length), params: NO_PARAMS };
     }
     // There is something of another kind: what is behind that is none of ours.
     if (statOf(path) !== undefined) return undefined;
@@ -48,7 +47,7 @@ export function findUrl(site: Site, urlPath: string): Found | typeof ADD_SLASH |
   if (segments.some((segment, index) => /^[._[]/.test(segment) || (segment === '' && index < segments.length - 1))) {
     return undefined;
   }
-  return walk(site, site.root, segments, { name: '', params: {} });
+  return walk(site, site.root, segments, { name: '', params: NO_PARAMS });
 }
 
 interface Walked {

@@ -1,43 +1,58 @@
 import type { Response } from '../../core/response.ts';
+import { sendWhole } from '../../core/send.ts';
 import type { Writer } from './compile.ts';
-import { htmlspecialchars } from './escape.ts';
+import { TextBuffer } from './text-buffer.ts';
 
 /** Thrown through a page that is to end: by `exit()`, or since nobody is there any more to read it. */
 export const EXIT = Symbol('exit');
 
+const HTML = 'text/html; charset=utf-8';
+
+/** Bytes above which what a page writes is sent also in the middle of a turn. */
+const MAX_HELD = 65536;
+
+/** Bytes up to which an answer is sent as a string: with its head it is one write of Node's then. */
+const MAX_STRING = 4096;
+
 /**
- * HOT: what a page writes, on its way to the response. It is held back until it is more than `size` characters or the page
- * ends, so that headers can be set meanwhile.
+ * HOT: what a page writes, on its way to the response. Up to `size` bytes it is held back, so that headers can be set
+ * meanwhile. More is sent when the page next waits for something: until then the whole process does nothing else, and an
+ * answer that is complete by then goes in one piece.
  */
 export class Output implements Writer {
   readonly #res: Response;
   readonly #size: number;
-  #text = '';
-  /** What `obStart` has put aside, innermost last. */
-  readonly #outer: string[] = [];
+  readonly #text = new TextBuffer();
+  /** Where in the text each `obStart` was, innermost last. */
+  readonly #marks: number[] = [];
   /** What has to be written first: promises that the page may not have waited for. */
   #before: Promise<void> | undefined;
+  #turn: NodeJS.Immediate | undefined;
 
   constructor(res: Response, size: number) {
     this.#res = res;
     this.#size = size;
   }
 
-  text(text: string): Promise<void> | undefined {
-    return this.#before === undefined ? this.#append(text) : this.#after(() => this.#append(text));
+  /** What is text in the page, in UTF-8. */
+  text(bytes: Uint8Array): Promise<void> | undefined {
+    return this.#before === undefined ? this.#appendBytes(bytes) : this.#after(() => this.#appendBytes(bytes));
   }
 
   /** Escaped; `undefined`, `null` and `false` are nothing, promises are awaited. */
-  echo(value?: unknown, ...more: unknown[]): Promise<void> | undefined {
-    return more.length === 0 ? this.#add(value, htmlspecialchars) : this.#addAll([value, ...more], htmlspecialchars);
+  echo(value?: unknown): Promise<void> | undefined {
+    // Not as rest parameters, which would be an array for each call.
+    // biome-ignore lint/complexity/noArguments: see above
+    return arguments.length > 1 ? this.#addAll(arguments, true) : this.#add(value, true);
   }
 
   /** As it is. */
-  print(value?: unknown, ...more: unknown[]): Promise<void> | undefined {
-    return more.length === 0 ? this.#add(value, String) : this.#addAll([value, ...more], String);
+  print(value?: unknown): Promise<void> | undefined {
+    // biome-ignore lint/complexity/noArguments: see echo
+    return arguments.length > 1 ? this.#addAll(arguments, false) : this.#add(value, false);
   }
 
-  /** Sends what there is, and the head before it. */
+  /** Sends what there is, and the head before it; not what an `obStart` holds. */
   flush(): Promise<void> | undefined {
     return this.#before === undefined ? this.#send() : this.#after(() => this.#send());
   }
@@ -45,61 +60,79 @@ export class Output implements Writer {
   /** Sends the rest, unless the page has answered otherwise. */
   async end(): Promise<void> {
     while (this.#before !== undefined) await this.#before;
-    while (this.#outer.length > 0) this.#text = this.obTake() + this.#text;
+    clearImmediate(this.#turn);
     const res = this.#res;
     if (res.writableEnded || res.destroyed) return;
-    if (!res.headersSent) res.send(this.#text);
-    else res.end(this.#text);
-    this.#text = '';
+    const text = this.#text.length <= MAX_STRING ? this.#text.toString() : this.#text.take();
+    if (res.headersSent) res.end(text);
+    else sendWhole(res, text, res.hasHeader('content-type') ? undefined : HTML, false);
   }
 
   /** Drops what has not been sent yet. */
   drop(): void {
-    this.#outer.length = 0;
-    this.#text = '';
+    this.#marks.length = 0;
+    this.#text.cut(0);
   }
 
   obStart(): void {
-    this.#outer.push(this.#text);
-    this.#text = '';
+    this.#marks.push(this.#text.length);
   }
 
-  get obLevel(): number {
-    return this.#outer.length;
+  /** What was written since the innermost `obStart`; undefined if there is none. */
+  obContents(): string | undefined {
+    const mark = this.#marks.at(-1);
+    return mark === undefined ? undefined : this.#text.toString(mark);
   }
 
-  get obContents(): string {
-    return this.#text;
+  /** Ends the innermost `obStart`; with `drop` nothing of what was written since is left. False if there is none. */
+  obEnd(drop: boolean): boolean {
+    const mark = this.#marks.pop();
+    if (mark !== undefined && drop) this.#text.cut(mark);
+    return mark !== undefined;
   }
 
-  /** Ends the innermost `obStart`, and gives what was written since. */
-  obTake(): string {
-    const text = this.#text;
-    this.#text = this.#outer.pop() ?? '';
-    return text;
-  }
-
-  #append(text: string): Promise<void> | undefined {
-    this.#text += text;
-    return this.#text.length > this.#size && this.#outer.length === 0 ? this.#send() : undefined;
-  }
-
-  #add(value: unknown, toText: (value: unknown) => string): Promise<void> | undefined {
-    if (typeof value === 'string') return this.text(toText(value));
+  #add(value: unknown, escaped: boolean): Promise<void> | undefined {
+    if (typeof value === 'string' && this.#before === undefined) return this.#append(value, escaped);
     if (value === undefined || value === null || value === false) return undefined;
-    if (typeof (value as PromiseLike<unknown>).then !== 'function') return this.text(toText(value));
-    return this.#after(async () => {
-      const settled = await value;
-      if (settled !== undefined && settled !== null && settled !== false) await this.#append(toText(settled));
-    });
+    if (this.#before === undefined && typeof (value as PromiseLike<unknown>).then !== 'function') {
+      return this.#append(value, escaped);
+    }
+    return this.#after(async () => this.#append(await value, escaped));
   }
 
-  #addAll(values: unknown[], toText: (value: unknown) => string): Promise<void> | undefined {
+  #append(value: unknown, escaped: boolean): Promise<void> | undefined {
+    if (value === undefined || value === null || value === false) return undefined;
+    const text = typeof value === 'string' ? value : String(value);
+    if (escaped) this.#text.addEscaped(text);
+    else this.#text.add(text);
+    return this.#added();
+  }
+
+  #appendBytes(bytes: Uint8Array): Promise<void> | undefined {
+    this.#text.addBytes(bytes);
+    return this.#added();
+  }
+
+  #addAll(values: Iterable<unknown>, escaped: boolean): Promise<void> | undefined {
     let last: Promise<void> | undefined;
-    for (const value of values) last = this.#add(value, toText) ?? last;
+    for (const value of values) last = this.#add(value, escaped) ?? last;
     return last;
   }
 
+  #added(): Promise<void> | undefined {
+    if (this.#text.length <= this.#size || this.#marks.length > 0) return undefined;
+    if (this.#text.length > MAX_HELD) return this.#send();
+    this.#turn ??= setImmediate(this.#endTurn);
+    return undefined;
+  }
+
+  readonly #endTurn = (): void => {
+    this.#turn = undefined;
+    if (this.#res.destroyed || this.#res.writableEnded) return;
+    this.flush()?.catch(() => {});
+  };
+
+  /** Keeps what is written in its order, also where a page does not wait. */
   #after(write: () => Promise<void> | undefined): Promise<void> {
     const before = (this.#before ?? Promise.resolve()).then(write).finally(() => {
       if (this.#before === before) this.#before = undefined;
@@ -113,12 +146,13 @@ export class Output implements Writer {
   #send(): Promise<void> | undefined {
     const res = this.#res;
     if (res.destroyed || res.writableEnded) throw EXIT;
-    if (!res.headersSent && !res.hasHeader('content-type')) res.type('html');
-    const text = this.#text;
-    this.#text = '';
-    if (text === '') res.flushHeaders();
-    const taken = text === '' || res.write(text);
-    // What compresses the answer holds it back as well.
+    if (!res.headersSent && !res.hasHeader('content-type')) res.setHeader('Content-Type', HTML);
+    const held = this.#marks[0] ?? this.#text.length;
+    for (let i = 0; i < this.#marks.length; i++) this.#marks[i]! -= held;
+    let taken = true;
+    if (held === 0) res.flushHeaders();
+    else taken = res.write(this.#text.take(held));
+    // What compresses an answer holds it back as well.
     (res as { flush?: () => void }).flush?.();
     return taken ? undefined : drained(res);
   }

@@ -68,7 +68,7 @@ export class PageRun {
     if (compiled.names.some((name) => OF_BODY.has(name))) await this.superglobals.readBody();
     const scope = new Scope(this, file, locals, inner) as unknown as Record<string, unknown>;
     const values = compiled.names.map((name) => scope[name]);
-    return compiled.run(this.output, load, ...values)();
+    return compiled.run(this.output, compiled.texts, load, ...values)();
   }
 
   /** An include that nobody waited for has failed for the page as well. */

@@ -63,13 +63,13 @@ export class Scope {
   /** As `<?= … ?>`: writes values escaped, one after the other. */
   get echo() {
     const { output } = this.#run;
-    return (...values: unknown[]) => output.echo(...values);
+    return output.echo.bind(output) as (...values: unknown[]) => Promise<void> | undefined;
   }
 
   /** As `<?- … ?>`: writes values as they are. */
   get print() {
     const { output } = this.#run;
-    return (...values: unknown[]) => output.print(...values);
+    return output.print.bind(output) as (...values: unknown[]) => Promise<void> | undefined;
   }
 
   /** Sends what has been written until now. */
@@ -89,22 +89,26 @@ export class Scope {
 
   get ob_get_contents() {
     const { output } = this.#run;
-    return () => (output.obLevel === 0 ? false : output.obContents);
+    return () => output.obContents() ?? false;
   }
 
   get ob_get_clean() {
     const { output } = this.#run;
-    return () => (output.obLevel === 0 ? false : output.obTake());
+    return () => {
+      const contents = output.obContents() ?? false;
+      output.obEnd(true);
+      return contents;
+    };
   }
 
   get ob_end_clean() {
     const { output } = this.#run;
-    return () => output.obLevel > 0 && output.obTake() !== undefined;
+    return () => output.obEnd(true);
   }
 
   get ob_end_flush() {
     const { output } = this.#run;
-    return () => (output.obLevel === 0 ? undefined : output.text(output.obTake()));
+    return () => output.obEnd(false);
   }
 
   /**

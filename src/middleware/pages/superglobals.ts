@@ -49,10 +49,16 @@ export class Superglobals {
       const now = Date.now() / 1000;
       server.DOCUMENT_ROOT ||= this.#site.root;
       server.SCRIPT_FILENAME = file;
-      server.SCRIPT_NAME = baseUrl + scriptName;
-      server.PHP_SELF = server.SCRIPT_NAME + pathInfo;
-      if (pathInfo === '') delete server.PATH_INFO;
-      else server.PATH_INFO = pathInfo;
+      if (scriptName !== undefined) {
+        server.SCRIPT_NAME = baseUrl + scriptName;
+        server.PATH_INFO = pathInfo;
+      } else if (pathInfo !== '') {
+        // The web server has not split them, as nginx does not unless it is told.
+        server.SCRIPT_NAME = removeEnd(env.SCRIPT_NAME ?? '', pathInfo);
+        server.PATH_INFO = pathInfo;
+      }
+      if (!server.PATH_INFO) delete server.PATH_INFO;
+      server.PHP_SELF = `${server.SCRIPT_NAME}${server.PATH_INFO ?? ''}`;
       server.REQUEST_TIME = Math.floor(now);
       server.REQUEST_TIME_FLOAT = now;
       return server;
@@ -108,4 +114,8 @@ function fieldsOf(body: object): [name: string, value: string][] {
   return Object.entries(body).flatMap(([name, value]) =>
     [value].flat().map((one): [string, string] => [name, String(one)]),
   );
+}
+
+function removeEnd(text: string, end: string): string {
+  return text.endsWith(end) ? text.slice(0, -end.length) : text;
 }
