@@ -1,8 +1,15 @@
 import type { Request } from '../../core/request.ts';
 import type { Response } from '../../core/response.ts';
+import type { CookieOptions } from '../../core/set-cookie.ts';
 import { htmlspecialchars } from './escape.ts';
 import { EXIT } from './output.ts';
 import type { PageRun } from './page-run.ts';
+
+export interface PhpCookieOptions extends Omit<CookieOptions, 'expires'> {
+  expires?: Date | number;
+  httponly?: boolean;
+  samesite?: 'Lax' | 'Strict' | 'None';
+}
 
 /** What a page finds in its scope, each made when a page mentions it. */
 export class Scope {
@@ -130,6 +137,21 @@ export class Scope {
       else res.append(name, after as string);
       const isRedirect = res.statusCode === 201 || (res.statusCode >= 300 && res.statusCode < 400);
       if (name.toLowerCase() === 'location' && !isRedirect) res.status(302);
+    };
+  }
+
+  /**
+   * Sets a cookie as `res.cookie` does; of PHP's own options it knows `expires` in seconds since 1970, `httponly` and
+   * `samesite`.
+   */
+  get setcookie() {
+    const { res } = this.#run;
+    return (name: string, value: unknown = '', options: PhpCookieOptions = {}): void => {
+      const { expires, httponly, samesite, ...rest } = options;
+      const date = typeof expires === 'number' ? new Date(expires * 1000) : expires;
+      const sameSite = samesite?.toLowerCase() as CookieOptions['sameSite'];
+      // In PHP, 0 is the time when the browser is closed.
+      res.cookie(name, value, { httpOnly: httponly, sameSite, ...rest, expires: expires === 0 ? undefined : date });
     };
   }
 
