@@ -73,33 +73,38 @@ export function pages(
     return site.remember(`url:${path}`, () => findUrl(site, path));
   }
 
-  async function run(found: Found, req: Request, res: Response): Promise<void> {
+  function run(found: Found, req: Request, res: Response, locals = res.locals): Promise<void> {
     if (Object.keys(found.params).length > 0) req.params = { ...req.params, ...found.params };
-    await new PageRun(site, found, req, res, surroundings).run(found.file, res.locals);
+    return new PageRun(site, found, req, res, surroundings).run(found.file, locals);
   }
 
-  /** Answers with one of the site's own pages for errors, if it has one and nothing has been sent. */
-  async function runErrorPage(status: number, req: Request, res: Response, error?: unknown): Promise<boolean> {
-    const from = join(site.root, req.path);
-    const file = res.headersSent
-      ? undefined
-      : site.nearest(from.startsWith(site.root) ? from : site.root, String(status));
+  /** Answers with the site's own page for a status that is nearest to a file, if there is one. */
+  async function runFor(
+    status: 404 | 500,
+    near: string,
+    req: Request,
+    res: Response,
+    error?: unknown,
+  ): Promise<boolean> {
+    const file = site.nearest(near, String(status));
     if (file === undefined) return false;
     res.status(status);
-    const found = { file, scriptName: `/${status}`, pathInfo: '', params: {} };
-    await new PageRun(site, found, req, res, surroundings).run(file, { ...res.locals, error });
+    await run({ file, scriptName: `/${status}`, pathInfo: '', params: {} }, req, res, { ...res.locals, error });
     return true;
   }
 
   return async (req, res, next) => {
+    // For the page for errors: `.` stands for a file in the last of the folders.
+    let near = join(site.root, `${req.path}.`);
     try {
       const found = find(req);
       if (found === ADD_SLASH) {
         const query = req.url!.slice(req.path.length);
-        res.redirect(301, `${(req.baseUrl ?? '') + req.path}/${query}`);
+        res.redirect(301, `${req.baseUrl ?? ''}${req.path}/${query}`);
       } else if (found !== undefined) {
+        near = found.file;
         await run(found, req, res);
-      } else if (!(await runErrorPage(404, req, res))) {
+      } else if (!(await runFor(404, near, req, res))) {
         next();
       }
     } catch (error) {
@@ -110,7 +115,7 @@ export function pages(
       } else if (options.displayErrors ?? (req.app?.settings.env ?? process.env.NODE_ENV) === 'development') {
         log(res, failure);
         showFailure(res, error, failure);
-      } else if (await answered(runErrorPage(500, req, res, error))) {
+      } else if (await answered(runFor(500, near, req, res, error))) {
         log(res, failure);
       } else {
         next(error);

@@ -77,18 +77,36 @@ function walk(site: Site, folder: string, segments: string[], at: Walked): Found
     }
     if (segment === '') return undefined;
   }
-  if (site.isFolder(join(folder, segment))) {
-    const inner = rest.length === 0 ? [''] : rest;
-    const page = walk(site, join(folder, segment), inner, { name: `${at.name}/${segment}`, params: at.params });
-    if (page !== undefined) return rest.length === 0 ? ADD_SLASH : page;
-  }
-  for (const { entry, name } of site.parameters(folder)) {
-    const params = { ...at.params, [name]: segment };
-    const isFolder = entry === `[${name}]` && site.isFolder(join(folder, entry));
-    const page = isFolder
-      ? rest.length > 0 && walk(site, join(folder, entry), rest, { name: `${at.name}/${entry}`, params })
-      : rest.length === 0 && found(entry, params);
-    if (page) return page;
+  const within = (entry: string, params = at.params): Found | typeof ADD_SLASH | undefined => {
+    if (!site.isFolder(join(folder, entry))) return undefined;
+    const page = walk(site, join(folder, entry), rest.length === 0 ? [''] : rest, {
+      name: `${at.name}/${entry}`,
+      params,
+    });
+    return page !== undefined && rest.length === 0 ? ADD_SLASH : page;
+  };
+  const parameters = site
+    .parameters(folder)
+    .map(({ entry, name }) => ({ entry, params: { ...at.params, [name]: segment } }));
+  return first([
+    () => within(segment),
+    ...parameters.map(
+      ({ entry, params }) =>
+        () =>
+          rest.length === 0 ? found(entry, params) : undefined,
+    ),
+    ...parameters.map(
+      ({ entry, params }) =>
+        () =>
+          within(entry, params),
+    ),
+  ]);
+}
+
+function first<T>(tries: (() => T | undefined)[]): T | undefined {
+  for (const attempt of tries) {
+    const result = attempt();
+    if (result !== undefined) return result;
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 import * as nodeModule from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Import } from './compile.ts';
 import { stampOf } from './stamp.ts';
 
@@ -14,6 +15,8 @@ const stamps = new Map<string, string | undefined>();
 let isStale = false;
 let checkedAt = Number.NEGATIVE_INFINITY;
 let isHooked = false;
+/** Where Node runs hooks in a thread of their own, what they have seen. */
+let told: MessagePort | undefined;
 
 /** `import()` for a page. A change of a module is seen after `revalidate` milliseconds at the latest. */
 export function importOf(file: string, revalidate: number): Import {
@@ -29,13 +32,14 @@ export function importOf(file: string, revalidate: number): Import {
       throw error;
     }
   };
-  return Object.assign(load, { meta: { url: parent, filename: file, dirname: fileURLToPath(new URL('.', parent)) } });
+  return Object.assign(load, { meta: { url: parent, filename: file, dirname: dirname(file) } });
 }
 
 function check(revalidate: number): void {
   const now = performance.now();
   if (now - checkedAt < revalidate) return;
   checkedAt = now;
+  for (let message = receive(); message !== undefined; message = receive()) loaded(...message);
   for (const [file, stamp] of stamps) isStale ||= stampOf(file) !== stamp;
   if (!isStale) return;
   isStale = false;
@@ -43,9 +47,12 @@ function check(revalidate: number): void {
   stamps.clear();
 }
 
-function loaded(url: string): void {
-  const file = fileURLToPath(url);
-  if (!stamps.has(file)) stamps.set(file, stampOf(file));
+function loaded(file: string, stamp: string | undefined): void {
+  if (!stamps.has(file)) stamps.set(file, stamp);
+}
+
+function receive(): [file: string, stamp: string] | undefined {
+  return told && receiveMessageOnPort(told)?.message;
 }
 
 interface Resolved {
@@ -87,15 +94,23 @@ function hook(): void {
   isHooked = true;
   const { registerHooks } = nodeModule as { registerHooks?: (hooks: { resolve: Resolve }) => void };
   if (registerHooks !== undefined) {
-    registerHooks({ resolve: makeResolve(loaded) });
+    registerHooks({ resolve: makeResolve((url) => loaded(fileURLToPath(url), stampOf(fileURLToPath(url)))) });
     return;
   }
-  // Node 20 has no hooks in this thread.
+  // Node 20 has none in this thread. What they see has to be told with the stamp: it may be read after a change.
   const { port1, port2 } = new MessageChannel();
-  port1.on('message', loaded).unref();
-  const code = `let resolve;
-    const load = (...args) => resolve(...args);
-    export const initialize = (port) => { resolve = (${makeResolve})((url) => port.postMessage(url)); };
-    export { load as resolve };`;
+  told = port1;
+  const code = `
+    import { statSync } from 'node:fs';
+    import { fileURLToPath } from 'node:url';
+    let own;
+    export const resolve = (...args) => own(...args);
+    export const initialize = (port) => {
+      own = (${makeResolve})((url) => {
+        const file = fileURLToPath(url);
+        const stat = statSync(file, { throwIfNoEntry: false });
+        port.postMessage([file, stat && stat.mtimeMs + ' ' + stat.size + ' ' + stat.ino]);
+      });
+    };`;
   nodeModule.register(`data:text/javascript,${encodeURIComponent(code)}`, { data: port2, transferList: [port2] });
 }

@@ -1,5 +1,6 @@
 import type { Response } from '../../core/response.ts';
 import { sendWhole } from '../../core/send.ts';
+import type { Background } from './background.ts';
 import type { Writer } from './compile.ts';
 import { TextBuffer } from './text-buffer.ts';
 
@@ -25,12 +26,14 @@ export class Output implements Writer {
   readonly #text = new TextBuffer();
   /** Where in the text each `obStart` was, innermost last. */
   readonly #marks: number[] = [];
+  readonly #background: Background;
   /** What has to be written first: promises that the page may not have waited for. */
   #before: Promise<void> | undefined;
   #turn: NodeJS.Immediate | undefined;
 
-  constructor(res: Response, size: number) {
+  constructor(res: Response, size: number, background: Background) {
     this.#res = res;
+    this.#background = background;
     this.#size = size;
   }
 
@@ -40,6 +43,7 @@ export class Output implements Writer {
   }
 
   /** Escaped; `undefined`, `null` and `false` are nothing, promises are awaited. */
+  echo(...values: unknown[]): Promise<void> | undefined;
   echo(value?: unknown): Promise<void> | undefined {
     // Not as rest parameters, which would be an array for each call.
     // biome-ignore lint/complexity/noArguments: see above
@@ -47,6 +51,7 @@ export class Output implements Writer {
   }
 
   /** As it is. */
+  print(...values: unknown[]): Promise<void> | undefined;
   print(value?: unknown): Promise<void> | undefined {
     // biome-ignore lint/complexity/noArguments: see echo
     return arguments.length > 1 ? this.#addAll(arguments, false) : this.#add(value, false);
@@ -58,8 +63,7 @@ export class Output implements Writer {
   }
 
   /** Sends the rest, unless the page has answered otherwise. */
-  async end(): Promise<void> {
-    while (this.#before !== undefined) await this.#before;
+  end(): void {
     clearImmediate(this.#turn);
     const res = this.#res;
     if (res.writableEnded || res.destroyed) return;
@@ -134,13 +138,14 @@ export class Output implements Writer {
 
   /** Keeps what is written in its order, also where a page does not wait. */
   #after(write: () => Promise<void> | undefined): Promise<void> {
-    const before = (this.#before ?? Promise.resolve()).then(write).finally(() => {
+    const written = (this.#before ?? Promise.resolve()).then(write);
+    const done = () => {
       if (this.#before === before) this.#before = undefined;
-    });
-    // Whoever waits for it is told, and `end` waits.
-    before.catch(() => {});
+    };
+    // That one has failed is no reason for the others not to be written.
+    const before = written.then(done, done);
     this.#before = before;
-    return before;
+    return this.#background.add(written);
   }
 
   #send(): Promise<void> | undefined {

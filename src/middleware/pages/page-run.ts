@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { fcgiError } from '../../core/errors.ts';
 import type { Request } from '../../core/request.ts';
 import type { Response } from '../../core/response.ts';
+import { Background } from './background.ts';
 import type { Found } from './find.ts';
 import { EXIT, Output } from './output.ts';
 import { OF_BODY, Scope } from './scope.ts';
@@ -21,12 +22,12 @@ export class PageRun {
   readonly superglobals: Superglobals;
   readonly #site: Site;
   readonly #included = new Set<string>();
-  readonly #running: Promise<unknown>[] = [];
+  readonly #background = new Background();
 
   constructor(site: Site, found: Found, req: Request, res: Response, options: RunOptions) {
     this.req = req;
     this.res = res;
-    this.output = new Output(res, options.buffer);
+    this.output = new Output(res, options.buffer, this.#background);
     this.superglobals = new Superglobals(req, found, options);
     this.#site = site;
   }
@@ -39,19 +40,15 @@ export class PageRun {
       if (prepend !== undefined) await this.#execute(prepend, locals);
       await (wrapper === undefined ? page() : this.#execute(wrapper, locals, page));
       if (append !== undefined) await this.#execute(append, locals);
-      await this.#settled();
+      await this.#background.end();
     } catch (error) {
       if (error !== EXIT) throw error;
     }
-    await this.output.end();
+    this.output.end();
   }
 
-  /** Waited for also if the page does not. */
   include(from: string, path: string, locals: Record<string, unknown>, once: boolean): Promise<unknown> {
-    const running = this.#include(from, path, locals, once);
-    running.catch(() => {});
-    this.#running.push(running);
-    return running;
+    return this.#background.add(this.#include(from, path, locals, once));
   }
 
   async #include(from: string, path: string, locals: Record<string, unknown>, once: boolean): Promise<unknown> {
@@ -69,10 +66,5 @@ export class PageRun {
     const scope = new Scope(this, file, locals, inner) as unknown as Record<string, unknown>;
     const values = compiled.names.map((name) => scope[name]);
     return compiled.run(this.output, compiled.texts, load, ...values)();
-  }
-
-  /** An include that nobody waited for has failed for the page as well. */
-  async #settled(): Promise<void> {
-    while (this.#running.length > 0) await Promise.all(this.#running.splice(0));
   }
 }

@@ -70,13 +70,13 @@ export class Scope {
   /** As `<?= … ?>`: writes values escaped, one after the other. */
   get echo() {
     const { output } = this.#run;
-    return output.echo.bind(output) as (...values: unknown[]) => Promise<void> | undefined;
+    return output.echo.bind(output);
   }
 
   /** As `<?- … ?>`: writes values as they are. */
   get print() {
     const { output } = this.#run;
-    return output.print.bind(output) as (...values: unknown[]) => Promise<void> | undefined;
+    return output.print.bind(output);
   }
 
   /** Sends what has been written until now. */

@@ -24,7 +24,7 @@ async function run(source: string, scope: Record<string, unknown> = {}): Promise
 
 describe('a compiled page', () => {
   it.each([
-    ['text', 'a\n"b"\\n`${c}`\u2028d', 'a\n"b"\\n`${c}`\u2028d'],
+    ['text', 'a\n"b"\\n`$c`\u2028d', 'a\n"b"\\n`$c`\u2028d'],
     ['expressions', '<?= 1 + 1 ?> <?- "raw" ?>', '2 {raw}'],
     ['several values of one tag', '<?= 1, 2 ?>', '1+2'],
     ['an expression that ends as a statement does', '<?= 1; ?>', '1'],
@@ -63,6 +63,7 @@ describe('a compiled page', () => {
     ['import.meta', '<?= import.meta.dirname ?>', '/www'],
     ['a method called import', '<?= ({ import: (x) => x }).import(1) ?>', '1'],
     ['import in a string', '<?= "import(1)" ?>', 'import(1)'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a page's
     ['import in a template', '<?= `import(${(await import("b")).default})` ?>', 'import(b)'],
   ])('has its own %s', async (_name, source, output) => {
     expect(await run(source)).toBe(output);
