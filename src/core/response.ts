@@ -1,6 +1,8 @@
 import http, { STATUS_CODES } from 'node:http';
+import { basename, extname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
+import { create as contentDisposition } from 'content-disposition';
 import contentType from 'content-type';
 import encodeUrl from 'encodeurl';
 import escapeHtml from 'escape-html';
@@ -11,6 +13,7 @@ import { allow } from './authorizer.ts';
 import { cgiSocket } from './env.ts';
 import type { Request } from './request.ts';
 import { SENT, sendFetched, sendStream, sendWhole, toReadable } from './send.ts';
+import { type DownloadArguments, download, type FileCallback, type SendFileOptions, sendFile } from './send-file.ts';
 import { type CookieOptions, clearing, makeSetCookie } from './set-cookie.ts';
 import { type Settings, settingsOf } from './settings.ts';
 
@@ -233,6 +236,34 @@ export class Response extends http.ServerResponse<Request> {
     else if (typeof body === 'object') sendObject(this, body);
     else this.json(body);
     return this;
+  }
+
+  /**
+   * Answers with a file: its type by its name; ranges and conditional requests. The path is absolute, or below
+   * `options.root`. Without a callback, errors go to `next`, which a folder is passed on to. See docs/files.md.
+   *
+   * @throws TypeError for a path that is neither.
+   */
+  sendFile(path: string, callback?: FileCallback): void;
+  sendFile(path: string, options: SendFileOptions, callback?: FileCallback): void;
+  sendFile(path: string, options?: SendFileOptions | FileCallback, callback?: FileCallback): void {
+    sendFile(this, path, options, callback);
+  }
+
+  /** Answers with a file to be saved, under its own name unless one is given; the rest is as in `sendFile`. */
+  download(path: string, callback?: FileCallback): void;
+  download(path: string, filename: string | null | undefined, callback?: FileCallback): void;
+  download(path: string, options: SendFileOptions, callback?: FileCallback): void;
+  download(path: string, filename: string | null | undefined, options: SendFileOptions, callback?: FileCallback): void;
+  download(path: string, ...args: DownloadArguments): void {
+    download(this, path, ...args);
+  }
+
+  /** Says by Content-Disposition that the answer is to be saved, and under which name, of which Content-Type comes as well. */
+  attachment(filename?: string): this {
+    const name = filename === undefined ? undefined : basename(filename);
+    if (name) this.type(extname(name));
+    return this.set('Content-Disposition', contentDisposition(name));
   }
 }
 

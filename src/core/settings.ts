@@ -1,6 +1,7 @@
 import querystring from 'node:querystring';
 import proxyAddr from 'proxy-addr';
 import { fcgiError } from './errors.ts';
+import { compileOffload } from './offload.ts';
 
 /** An application's settings by name, as `app.set` and `app.get` know them; those named `… fn` are compiled from the others. */
 export type Settings = Record<string, unknown>;
@@ -33,6 +34,7 @@ export function applySetting(settings: Settings, name: string, value: unknown): 
   if (name === 'etag') settings['etag fn'] = compileETag(value);
   else if (name === 'query parser') settings['query parser fn'] = compileQueryParser(value);
   else if (name === 'trust proxy') settings['trust proxy fn'] = compileTrust(value);
+  else if (name === 'offload') settings['offload fn'] = compileOffload(value);
   settings[name] = value;
 }
 

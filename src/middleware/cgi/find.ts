@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { access, realpath, stat } from 'node:fs/promises';
-import { basename, join, sep } from 'node:path';
+import { access, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { originOf, pathOf } from '../../core/path.ts';
+import { realNameWithin } from '../../core/real-path.ts';
 import { decodePath } from './url-text.ts';
 
 /** What a URL's path names. */
@@ -42,12 +43,7 @@ export async function findProgram(root: string, url: string | undefined): Promis
 }
 
 async function isWithin(root: string, file: string): Promise<boolean> {
-  try {
-    const [folder, real] = await Promise.all([realpath(root), realpath(file)]);
-    return real.startsWith(folder.endsWith(sep) ? folder : folder + sep);
-  } catch {
-    return false;
-  }
+  return (await realNameWithin(root, file).catch(() => undefined)) !== undefined;
 }
 
 function isExecutable(file: string): Promise<boolean> {
