@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Address, parseAddress, type TcpAddress } from '../adapters/address.ts';
 import { fcgiError } from '../core/errors.ts';
@@ -19,21 +20,27 @@ export interface ConfigOptions {
   program?: string;
   /** Whether several requests may be under way on one connection, where the web server can. Default: false. */
   multiplex?: boolean;
+  /** The folder whose files the application hands over; an absolute path. */
+  files?: string;
 }
 
 /** A web server's configuration, ready to be put among its own; its comments say why. */
 export type Config = (options: ConfigOptions) => string;
 
+/** Those that can be handed files. */
+const SENDERS = ['nginx', 'caddy', 'apache', 'lighttpd'];
+
 const CONFIGS: Record<string, Config> = { nginx, caddy, apache, mod_fcgid: modFcgid, lighttpd, haproxy, h2o };
 
 /** `fcgi config NAME`: prints the configuration of a web server. */
 export const config = {
-  usage: `fcgi config NAME [--socket ADDRESS] [--listen ADDRESS] [--program COMMAND] [--multiplex]
+  usage: `fcgi config NAME [--socket ADDRESS] [--listen ADDRESS] [--program COMMAND] [--multiplex] [--files DIR]
   Prints a web server's configuration. NAME: ${Object.keys(CONFIGS).join(', ')}.
   --socket     where the application listens: a path, a port or host:port (default ./fcgi.sock)
   --listen     where the web server is to listen: a port or host:port (default 8080)
   --program    the command that starts the application, for the web servers that do so
-  --multiplex  have several requests at a time on one connection, for HAProxy`,
+  --multiplex  have several requests at a time on one connection, for HAProxy
+  --files      a folder whose files the web server sends when the app says so, for ${SENDERS.join(', ')}`,
 
   run(args: string[]): void {
     const { values, positionals } = parseArgs({
@@ -44,6 +51,7 @@ export const config = {
         listen: { type: 'string', default: '8080' },
         program: { type: 'string' },
         multiplex: { type: 'boolean' },
+        files: { type: 'string' },
       },
     });
     const [name = '', ...rest] = positionals;
@@ -53,6 +61,22 @@ export const config = {
     const listen = parseAddress(values.listen);
     if ('path' in listen) throw fcgiError('FCGI_ERR_ARGUMENT', '--listen takes a port or host:port');
     const { program, multiplex } = values;
-    process.stdout.write(CONFIGS[name]!({ socket: parseAddress(values.socket), listen, program, multiplex }));
+    const files = values.files === undefined ? undefined : folderOf(values.files, name);
+    process.stdout.write(CONFIGS[name]!({ socket: parseAddress(values.socket), listen, program, multiplex, files }));
   },
 };
+
+function folderOf(path: string, name: string): string {
+  if (!SENDERS.includes(name)) {
+    throw fcgiError('FCGI_ERR_ARGUMENT', `--files is for ${SENDERS.join(', ')}: ${name} cannot be handed a file`);
+  }
+  const folder = resolve(path);
+  // What quotes do not keep from meaning something to each of them; and what `offload` does not hand over.
+  if (folder === '/' || /[\p{Cc}"'`$\\{}%?]/u.test(folder)) {
+    throw fcgiError(
+      'FCGI_ERR_ARGUMENT',
+      `--files takes a folder without special characters in its path, not ${folder}`,
+    );
+  }
+  return folder;
+}

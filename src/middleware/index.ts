@@ -11,4 +11,6 @@ export {
 export type { CgiEnvironment } from './cgi/environment.ts';
 export { type CgiMiddleware, type CgiOptions, cgi } from './cgi.ts';
 export { type CookiesOptions, cookies } from './cookies.ts';
+export type { FilesOffload, FilesOptions } from './files/options.ts';
+export { files } from './files.ts';
 export { type PagesOptions, pages } from './pages.ts';

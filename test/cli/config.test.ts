@@ -53,7 +53,31 @@ describe('fcgi config', () => {
   });
 
   it.each([
+    ['nginx', 'alias "/srv/my app/";'],
+    ['caddy', 'root * "/srv/my app"'],
+    ['apache', 'XSendFilePath "/srv/my app"'],
+    ['lighttpd', '"x-sendfile-docroot" => ( "/srv/my app" )'],
+  ])('has %s send the files of a folder only with --files, and says what the app needs', (name, line) => {
+    const plain = printed(name);
+    const withFiles = printed(name, '--files', '/srv/x/../my app/');
+    expect(withFiles).toContain(line);
+    expect(withFiles).toMatch(/app\.set\('offload', \{ header: '.*', root: '\/srv\/my app' \}\)/);
+    expect(plain).not.toMatch(/offload|sendfile|X-Accel-Redirect/i);
+  });
+
+  it('writes the whole path of such a folder', () => {
+    expect(printed('nginx', '--files', 'public')).toContain(`alias "${process.cwd()}/public/";`);
+  });
+
+  it.each(['"', "'", '$', '\\', '{', '`', '\n', '%', '?'])('refuses a folder with %j in its path', (char) => {
+    const error = expect.objectContaining({ code: 'FCGI_ERR_ARGUMENT' });
+    expect(() => printed('nginx', '--files', `/srv/a${char}b`)).toThrow(error);
+  });
+
+  it.each([
     ['no name', []],
+    ['files for a web server that cannot be handed any', ['haproxy', '--files', '/srv']],
+    ['all files that there are', ['nginx', '--files', '/']],
     ['a name that is none', ['constructor']],
     ['two names', ['nginx', 'caddy']],
     ['mod_fcgid without the program that it is to start', ['mod_fcgid']],

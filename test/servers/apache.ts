@@ -11,17 +11,19 @@ export interface ApacheOptions {
   modules?: string[];
   /** Further directives, for all sites. */
   directives?: string;
+  /** The folder whose files it is handed. */
+  files?: string;
 }
 
 /** Apache with what `fcgi config apache` prints, but for what the options say. */
 export async function startApache(
   socket: Address,
-  { keepAlive = true, modules = [], directives = '' }: ApacheOptions = {},
+  { keepAlive = true, modules = [], directives = '', files }: ApacheOptions = {},
 ): Promise<{ port: number; program: Program }> {
   const folder = temporaryFolder();
   const port = await freePort();
 
-  let site = apache({ socket, listen: { host: '127.0.0.1', port } });
+  let site = apache({ socket, listen: { host: '127.0.0.1', port }, files });
   if (!keepAlive) site = replaceOnce(site, ' enablereuse=on', '');
   writeFileSync(join(folder, 'apache.conf'), global(folder, ...modules) + directives);
   writeFileSync(join(folder, 'site.conf'), site);

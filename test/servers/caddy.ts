@@ -5,16 +5,18 @@ import type { Address } from '../../src/adapters/address.ts';
 import { caddy } from '../../src/cli/config/caddy.ts';
 import { freePort, Program, temporaryFolder } from './program.ts';
 
-/** Caddy with what `fcgi config caddy` prints, unless it is changed. */
+/** Caddy with what `fcgi config caddy` prints, unless it is changed; for an app that hands it the files of a folder, if any. */
 export async function startCaddy(
   socket: Address,
   edit = (site: string) => site,
+  files?: string,
 ): Promise<{ port: number; program: Program }> {
   const folder = temporaryFolder();
   const port = await freePort();
 
   const file = join(folder, 'Caddyfile');
-  writeFileSync(file, `{\n\tadmin off\n}\n\n${edit(caddy({ socket, listen: { host: '127.0.0.1', port } }))}`);
+  const site = caddy({ socket, listen: { host: '127.0.0.1', port }, files });
+  writeFileSync(file, `{\n\tadmin off\n}\n\n${edit(site)}`);
 
   const program = new Program('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], folder, {
     env: caddyEnv(folder),

@@ -5,11 +5,15 @@ import { lighttpd } from '../../src/cli/config/lighttpd.ts';
 import { freePort, Program, temporaryFolder } from './program.ts';
 
 /** lighttpd with what `fcgi config lighttpd` prints. */
-export async function startLighttpd(socket: Address, command?: string): Promise<{ port: number; program: Program }> {
+export async function startLighttpd(
+  socket: Address,
+  command?: string,
+  files?: string,
+): Promise<{ port: number; program: Program }> {
   const folder = temporaryFolder();
   const port = await freePort();
 
-  const site = lighttpd({ socket, listen: { host: '127.0.0.1', port }, program: command });
+  const site = lighttpd({ socket, listen: { host: '127.0.0.1', port }, program: command, files });
   writeFileSync(join(folder, 'lighttpd.conf'), global(folder, await freePort()) + site);
 
   const program = new Program('lighttpd', ['-D', '-f', join(folder, 'lighttpd.conf')], folder);

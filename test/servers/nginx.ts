@@ -9,6 +9,8 @@ export interface NginxOptions {
   keepAlive: boolean;
   /** Whether request bodies are passed on as they come. Default: spooled first, as nginx does unless told. */
   streamUploads?: boolean;
+  /** The folder whose files it is handed. */
+  files?: string;
   /** Changes the site's configuration. */
   edit?: (site: string) => string;
 }
@@ -18,7 +20,7 @@ export async function startNginx(socket: Address, options: NginxOptions): Promis
   const folder = temporaryFolder();
   const port = await freePort();
 
-  let site = nginx({ socket, listen: { host: '127.0.0.1', port } });
+  let site = nginx({ socket, listen: { host: '127.0.0.1', port }, files: options.files });
   if (!options.keepAlive) {
     site = replaceOnce(site, ' keepalive 16;', '');
     site = replaceOnce(site, ' fastcgi_keep_conn on;', '');

@@ -79,6 +79,10 @@ const SERVERS = {
   haproxy: { command: 'haproxy', packages: 'haproxy' },
   h2o: { command: 'h2o', packages: 'h2o' },
   mod_fcgid: { command: '/usr/lib/apache2/modules/mod_fcgid.so', packages: 'libapache2-mod-fcgid' },
+  mod_xsendfile: {
+    command: '/usr/lib/apache2/modules/mod_xsendfile.so',
+    packages: 'libapache2-mod-xsendfile',
+  },
   'spawn-fcgi': { command: 'spawn-fcgi', packages: 'spawn-fcgi' },
   systemd: { command: 'systemd-socket-activate', packages: 'systemd' },
 };

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { formatAddress } from '../../adapters/address.ts';
 import type { ConfigOptions } from '../config.ts';
 
-export function apache({ socket, listen }: ConfigOptions): string {
+export function apache({ socket, listen, files }: ConfigOptions): string {
   // Over a unix socket, the host is but a name that tells this worker from others.
   const upstream = 'path' in socket ? `unix:${resolve(socket.path)}|fcgi://app/` : `fcgi://${formatAddress(socket)}/`;
   return `# Apache: put this beside your other sites, as /etc/apache2/sites-enabled/app.conf. It needs its event MPM and three
@@ -40,6 +40,17 @@ Listen ${formatAddress(listen)}
   # wherever mod_ssl is at work. A client's \`Proxy:\` header is dropped (CVE-2016-5385).
   #
   # LimitRequestBody does not count for what is passed on: Apache spools nothing, and maxBodyBytes is the app's limit.
-</VirtualHost>
+${files === undefined ? '' : sendFiles(files)}</VirtualHost>
+`;
+}
+
+function sendFiles(files: string): string {
+  return `
+  # What the app hands over: app.set('offload', { header: 'X-Sendfile', root: '${files}' }). It needs
+  # libapache2-mod-xsendfile, and \`a2enmod xsendfile\`. The user that Apache runs as must be allowed to read it.
+  XSendFile on
+  XSendFilePath "${files}"
+  # The app's ETag is sent. Where it sends none, mod_xsendfile would give every file the same one.
+  FileETag None
 `;
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { formatAddress } from '../../adapters/address.ts';
 import type { ConfigOptions } from '../config.ts';
 
-export function lighttpd({ socket, listen, program }: ConfigOptions): string {
+export function lighttpd({ socket, listen, program, files }: ConfigOptions): string {
   const where =
     'path' in socket
       ? `"socket" => ${quoted(resolve(socket.path))},`
@@ -11,7 +11,14 @@ export function lighttpd({ socket, listen, program }: ConfigOptions): string {
   return `# lighttpd: put this beside your other sites, as /etc/lighttpd/conf-enabled/90-app.conf.
 
 server.modules += ( "mod_access", "mod_fastcgi" )
-
+${
+  files === undefined
+    ? ''
+    : `
+# It remembers the sizes of files for a second or two: one that has changed is cut off, under the app's ETag for the whole.
+server.stat-cache-engine = "disable"
+`
+}
 # Where lighttpd listens there already, only what is inside is needed; with $HTTP["host"] == "example.com" around it.
 $SERVER["socket"] == ${quoted(formatAddress(listen))} {
   # lighttpd collects the whole answer before it sends any of it: no server-sent events, and downloads on its disk.
@@ -24,8 +31,13 @@ $SERVER["socket"] == ${quoted(formatAddress(listen))} {
   # In KB. It spools without any limit otherwise.
   server.max-request-size = 32768
 
-  # It would promise \`Accept-Ranges: bytes\` for every answer. Where ranges make sense, the app does them itself.
-  server.range-requests = "disable"
+${
+  files === undefined
+    ? `  # It would promise \`Accept-Ranges: bytes\` for every answer. Where ranges make sense, the app does them itself.
+  server.range-requests = "disable"`
+    : `  # For the files that it is handed; it promises \`Accept-Ranges: bytes\` for every answer then.
+  server.range-requests = "enable"`
+}
 
   # Debian's configuration answers 403 to paths that end in ~ or .inc, as if they were files.
   url.access-deny = ( )
@@ -51,7 +63,16 @@ ${
 
     # The app hears at once that the client has left, not when it next writes to it.
     "tcp-fin-propagate" => "enable",
-  ) ) )
+${
+  files === undefined
+    ? ''
+    : `
+    # What the app hands over: app.set('offload', { header: 'X-Sendfile', root: '${files}' }).
+    # The user that lighttpd runs as must be allowed to read it.
+    "x-sendfile" => "enable",
+    "x-sendfile-docroot" => ( ${quoted(files)} ),
+`
+}  ) ) )
 }
 
 # Four things that need no line. REQUEST_URI, by which the app routes, is as the client sent it, though QUERY_STRING is

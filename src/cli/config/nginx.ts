@@ -1,7 +1,46 @@
 import { formatAddress } from '../../adapters/address.ts';
 import type { ConfigOptions } from '../config.ts';
 
-export function nginx({ socket, listen }: ConfigOptions): string {
+/** What nginx drops of the app's answer when it sends a file in its place. Others it keeps: see docs/files.md. */
+const DROPPED = [
+  'Vary',
+  'Content-Language',
+  'Content-Security-Policy',
+  'Content-Security-Policy-Report-Only',
+  'X-Content-Type-Options',
+  'X-Frame-Options',
+  'Referrer-Policy',
+  'Permissions-Policy',
+  'Strict-Transport-Security',
+  'Cross-Origin-Embedder-Policy',
+  'Cross-Origin-Opener-Policy',
+  'Cross-Origin-Resource-Policy',
+  'Access-Control-Allow-Origin',
+  'Access-Control-Allow-Credentials',
+  'Access-Control-Expose-Headers',
+  'Timing-Allow-Origin',
+  'X-Robots-Tag',
+  'Link',
+];
+
+function filesLocation(files: string): string {
+  const variable = (name: string) => `$upstream_http_${name.toLowerCase().replaceAll('-', '_')}`;
+  return `
+  # What the app hands over: app.set('offload', { header: 'X-Accel-Redirect', prefix: '/_files', root: '${files}' }).
+  # The user that nginx's workers run as must be allowed to read it.
+  location /_files/ {
+    # For clients it is not there.
+    internal;
+    alias "${files}/";
+
+    # Of the app's headers nginx keeps Content-Type, Content-Disposition, Cache-Control, Expires and Set-Cookie; the
+    # others have to be named. One that the app has not set is not sent.
+${DROPPED.map((name) => `    add_header ${name} ${variable(name)};`).join('\n')}
+  }
+`;
+}
+
+export function nginx({ socket, listen, files }: ConfigOptions): string {
   return `# nginx: put this beside your other sites, as /etc/nginx/conf.d/app.conf; it belongs into the \`http\` block.
 
 upstream app {
@@ -65,6 +104,6 @@ server {
     # as well; this protects whatever else is behind the same lines.
     fastcgi_param HTTP_PROXY "" if_not_empty;
   }
-}
+${files === undefined ? '' : filesLocation(files)}}
 `;
 }
