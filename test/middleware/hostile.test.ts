@@ -8,6 +8,7 @@ import { Door } from '../adapters/fastcgi/client.ts';
 import { DOORS, type TestAnswer } from './doors.ts';
 import { cookieHeaders } from './hostile/cookies.ts';
 import { documentOf } from './hostile/document.ts';
+import { files } from './hostile/files.ts';
 import { forms } from './hostile/forms.ts';
 import { headers } from './hostile/headers.ts';
 import { jsonBodies } from './hostile/json.ts';
@@ -15,7 +16,7 @@ import { oversize } from './hostile/oversize.ts';
 import { query } from './hostile/query.ts';
 import type { HostileSubject } from './hostile/subject.ts';
 
-const SUBJECTS: HostileSubject[] = [query, jsonBodies, forms, oversize, cookieHeaders, headers];
+const SUBJECTS: HostileSubject[] = [query, jsonBodies, forms, oversize, cookieHeaders, headers, files];
 
 const refuse: ErrorHandler = (error, _req, res, _next) => {
   const { status = 500, code, name } = error as { status?: number; code?: string; name: string };
@@ -51,7 +52,7 @@ for (const subject of SUBJECTS) {
 
 /** The status, and the header or else the body by which the rows are told. */
 function answerOf({ status, headers, text }: TestAnswer): string {
-  for (const name of ['Location', 'Set-Cookie']) {
+  for (const name of ['Location', 'Set-Cookie', 'Content-Disposition']) {
     const value = headers[name.toLowerCase()];
     if (value !== undefined) return `${status} ${name}: ${value}`;
   }
