@@ -1,10 +1,8 @@
-import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type Address, formatAddress } from '../adapters/address.ts';
-import { serve } from '../adapters/serve.ts';
 import { createApp } from '../core/app.ts';
-import { fcgiError } from '../core/errors.ts';
 import { cgi as programs } from '../middleware/index.ts';
+import { folder, variable } from './arguments.ts';
+import { serveApp } from './serve-app.ts';
 
 /** `fcgi cgi DIR`: serves the CGI programs of a folder. */
 export const cgi = {
@@ -30,11 +28,7 @@ export const cgi = {
         'max-processes': { type: 'string' },
       },
     });
-    const [dir = '', ...rest] = positionals;
-    if (dir === '' || rest.length > 0) throw fcgiError('FCGI_ERR_ARGUMENT', 'expected one folder');
-    if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) {
-      throw fcgiError('FCGI_ERR_ARGUMENT', `${dir} is no folder`);
-    }
+    const dir = folder(positionals);
     const { fastcgi, http, mount, timeout } = values;
     // Nothing is shown of an error's stack unless somebody asks for it.
     const app = createApp({ env: process.env.NODE_ENV || 'production' });
@@ -44,14 +38,6 @@ export const cgi = {
       maxProcesses: values['max-processes'] === undefined ? undefined : Number(values['max-processes']),
     };
     app.use(mount, programs(dir, options));
-    const doors = await serve(app, { fastcgi, http });
-    if (fastcgi !== undefined) console.log(`Listening on ${formatAddress(doors.fastcgi as Address)}`);
-    if (http !== undefined) console.log(`Listening on http://${formatAddress(doors.http as Address)}`);
+    await serveApp(app, { fastcgi, http });
   },
 };
-
-function variable(text: string): [name: string, value: string] {
-  const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
-  if (name === undefined) throw fcgiError('FCGI_ERR_ARGUMENT', `--env takes NAME=VALUE, not ${text}`);
-  return [name, value!];
-}

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import escapeHtml from 'escape-html';
 import type { Response } from '../../core/response.ts';
 import { frameOf, locate, PageError } from './page-error.ts';
@@ -13,10 +14,20 @@ export interface Failure {
 
 export function describeFailure(error: unknown, site: Site): Failure {
   const place = locate(error, (file, line, column) => site.cache.place(file, line, column));
-  const stack = error instanceof Error ? String(error.stack) : `the page threw ${String(error)}`;
+  const stack = error instanceof Error ? withoutOwn(String(error.stack)) : `the page threw ${String(error)}`;
   if (place === undefined) return { stack, frame: '' };
   const source = error instanceof PageError ? error.source : (site.cache.source(place.file) ?? '');
   return { stack, frame: `${place.file}:${place.line}:${place.column}\n${frameOf(source, place)}` };
+}
+
+/** What runs the page says nothing of what is wrong in it. */
+function withoutOwn(stack: string): string {
+  const own = new URL('../pages', import.meta.url);
+  const isOwn = (line: string) => line.includes(own.href) || line.includes(fileURLToPath(own));
+  return stack
+    .split('\n')
+    .filter((line) => !isOwn(line))
+    .join('\n');
 }
 
 /** Shows a failure in the browser, for whoever is writing the page. */

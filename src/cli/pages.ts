@@ -1,0 +1,85 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs, parseEnv } from 'node:util';
+import { type Application, createApp } from '../core/app.ts';
+import { fcgiError } from '../core/errors.ts';
+import { pages as middleware } from '../middleware/index.ts';
+import { checkPages } from '../middleware/pages/check.ts';
+import { frameOf } from '../middleware/pages/page-error.ts';
+import { folder, variable } from './arguments.ts';
+import { serveApp } from './serve-app.ts';
+
+/** `fcgi pages DIR`: serves a folder of pages. */
+export const pages = {
+  usage: `fcgi pages DIR [--fastcgi ADDRESS] [--http ADDRESS] [--dev] [--env NAME=VALUE]… [--env-from FILE] [--ext .EXT]…
+  Serves a folder of pages. Without an address: as what it was started, by a person over HTTP on port 8080. If there is a
+  module _app.js in it, its default export is given the app first, to mount sessions and the like.
+  --fastcgi   where web servers reach it: a path, a port or host:port
+  --http      where browsers do
+  --dev       shows errors in the browser, with the page's lines
+  --env       a variable for the pages' $_ENV; may come several times
+  --env-from  a file of such variables
+  --ext       what the names of pages end with (default .jhtml); may come several times
+  --check     compiles every page and reports errors with their lines, and serves nothing`,
+
+  async run(args: string[]): Promise<void> {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        fastcgi: { type: 'string' },
+        http: { type: 'string' },
+        dev: { type: 'boolean', default: false },
+        env: { type: 'string', multiple: true, default: [] },
+        'env-from': { type: 'string' },
+        ext: { type: 'string', multiple: true, default: ['.jhtml'] },
+        check: { type: 'boolean', default: false },
+      },
+    });
+    const dir = folder(positionals);
+    if (values.check) {
+      check(dir, values.ext);
+      return;
+    }
+    const { fastcgi, http, dev } = values;
+    const app = createApp({ env: dev ? 'development' : process.env.NODE_ENV || 'production' });
+    const env = { ...readEnv(values['env-from']), ...Object.fromEntries(values.env.map(variable)) };
+    await prepare(app, dir);
+    app.use(middleware(dir, { extensions: values.ext, env }));
+
+    // One request's mistake must not end those of the others; what awaits has its error told to the page.
+    process.on('uncaughtException', (error) => console.error(error));
+
+    await serveApp(app, { fastcgi, http });
+  },
+};
+
+/** For what pages cannot do themselves: it comes before them. */
+async function prepare(app: Application, dir: string): Promise<void> {
+  const file = ['_app.js', '_app.mjs'].map((name) => resolve(dir, name)).find((path) => existsSync(path));
+  if (file === undefined) return;
+  const { default: mount } = await import(pathToFileURL(file).href);
+  if (typeof mount !== 'function')
+    throw fcgiError('FCGI_ERR_ARGUMENT', `${file} has no function as its default export`);
+  await mount(app);
+}
+
+function check(dir: string, extensions: string[]): void {
+  const { pages, errors } = checkPages(resolve(dir), extensions);
+  for (const { message, place, source } of errors) {
+    console.error(`${place.file}:${place.line}:${place.column}: ${message}\n${frameOf(source, place)}\n`);
+  }
+  const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
+  console.log(`${count(pages, 'page')}, ${count(errors.length, 'error')}`);
+  if (errors.length > 0) process.exitCode = 1;
+}
+
+function readEnv(file: string | undefined): Record<string, string> {
+  if (file === undefined) return {};
+  try {
+    return parseEnv(readFileSync(file, 'utf8')) as Record<string, string>;
+  } catch (cause) {
+    throw fcgiError('FCGI_ERR_ARGUMENT', `--env-from: ${(cause as Error).message}`, cause);
+  }
+}
