@@ -12,7 +12,7 @@ import type { Application } from './app.ts';
 import { allow } from './authorizer.ts';
 import { cgiSocket } from './env.ts';
 import type { Request } from './request.ts';
-import { SENT, sendFetched, sendStream, sendWhole, toReadable } from './send.ts';
+import { ANSWERING, SENT, sendFetched, sendStream, sendWhole, toReadable } from './send.ts';
 import { type DownloadArguments, download, type FileCallback, type SendFileOptions, sendFile } from './send-file.ts';
 import { type CookieOptions, clearing, makeSetCookie } from './set-cookie.ts';
 import { type Settings, settingsOf } from './settings.ts';
@@ -33,6 +33,7 @@ export class Response extends http.ServerResponse<Request> {
 
   /** What `send` gave to `writeHead`, names and values in turn. */
   declare [SENT]?: readonly (string | number)[];
+  declare [ANSWERING]?: true;
 
   constructor(req: Request, options?: object) {
     // @ts-expect-error Node hands it options, which its types do not know.

@@ -9,6 +9,9 @@ import { type ETagFunction, settingsOf, weakETag } from './settings.ts';
 /** On a response: the headers that `sendWhole` gave to `writeHead`, names and values in turn. */
 export const SENT: unique symbol = Symbol('sent');
 
+/** On a response: that it is being answered, though nothing may have gone out yet. */
+export const ANSWERING: unique symbol = Symbol('answering');
+
 /**
  * HOT: answers with a whole body, with its length and entity tag; 304 if the client has it already.
  *
@@ -65,6 +68,7 @@ function isUnseen(res: Response): boolean {
  * nobody takes it for whole.
  */
 export function sendStream(res: Response, source: Readable): void {
+  res[ANSWERING] = true;
   // What fails when nobody reads it any more is nobody's concern, and no reason for the process to end.
   source.on('error', () => {});
   if (isBodyless(res) || res.destroyed) {

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import send from 'send';
 import { type OffloadFunction, takesOffload } from './offload.ts';
+import { ANSWERING } from './send.ts';
 
 /** `send`'s options, and: */
 export interface TransferOptions extends send.SendOptions {
@@ -27,6 +28,7 @@ export function transfer(
   { setHeaders, offload, ...options }: TransferOptions,
   done: (error?: Error) => void,
 ): void {
+  (res as { [ANSWERING]?: true })[ANSWERING] = true;
   const stream = send(req, path, options);
   let takeBack = () => {};
   let hasBegun = false;

@@ -361,9 +361,13 @@ describe.each(DOORS)('pages over %s', (_name, open) => {
     expect(await ask('/', { method: 'HEAD' })).toMatchObject({ text: '', headers: { 'content-length': '4' } });
   });
 
-  it('leaves an answer that the page made otherwise', async () => {
-    const ask = await site({ 'index.jhtml': 'text <? res.json({ a: 1 }) ?>' });
-    expect((await ask('/')).text).toBe('{"a":1}');
+  it.each([
+    ['a value', 'res.json({ a: 1 })', '{"a":1}'],
+    ['a stream', 'res.send((async function* () { yield "str"; yield "eam" })())', 'stream'],
+    ['a file', 'res.sendFile(import.meta.dirname + "/file.txt")', 'a file'],
+  ])('leaves an answer that the page made of %s', async (_what, code, text) => {
+    const ask = await site({ 'index.jhtml': `text <? ${code} ?>`, 'file.txt': 'a file' });
+    expect((await ask('/')).text).toBe(text);
   });
 
   describe('changes', () => {

@@ -1,5 +1,5 @@
 import type { Response } from '../../core/response.ts';
-import { sendWhole } from '../../core/send.ts';
+import { ANSWERING, sendWhole } from '../../core/send.ts';
 import type { Background } from './background.ts';
 import type { Writer } from './compile.ts';
 import { TextBuffer } from './text-buffer.ts';
@@ -66,7 +66,7 @@ export class Output implements Writer {
   end(): void {
     clearImmediate(this.#turn);
     const res = this.#res;
-    if (res.writableEnded || res.destroyed) return;
+    if (res.writableEnded || res.destroyed || res[ANSWERING]) return;
     const text = this.#text.length <= MAX_STRING ? this.#text.toString() : this.#text.take();
     if (res.headersSent) res.end(text);
     else sendWhole(res, text, res.hasHeader('content-type') ? undefined : HTML, false);
