@@ -20,6 +20,7 @@ export async function startRedis() {
   await client.connect();
   return {
     client,
+    url: `unix://${path}`,
     async stop() {
       await client.close();
       await program.stop();

@@ -124,6 +124,8 @@ export class Output implements Writer {
   }
 
   #added(): Promise<void> | undefined {
+    // Its client has left.
+    if (this.#res.destroyed) throw EXIT;
     if (this.#text.length <= this.#size || this.#marks.length > 0) return undefined;
     if (this.#text.length > MAX_HELD) return this.#send();
     this.#turn ??= setImmediate(this.#endTurn);

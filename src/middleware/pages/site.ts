@@ -20,8 +20,9 @@ export interface SiteOptions {
   settle: number;
 }
 
-/** Of what is remembered by names that clients choose. */
+// Clients choose the names by which something is remembered.
 const MAX_REMEMBERED = 10_000;
+const MAX_KEY = 1000;
 
 /**
  * A folder of pages. It looks synchronously, as opcache does: the system mostly knows what is asked, and a promise would cost
@@ -46,7 +47,7 @@ export class Site {
 
   /** What `find` found less than `revalidate` ago; what it did not find is looked for again. */
   remember<T>(key: string, find: () => T | undefined): T | undefined {
-    if (this.#revalidate === 0) return find();
+    if (this.#revalidate === 0 || key.length > MAX_KEY) return find();
     const now = performance.now();
     const known = this.#remembered.get(key);
     if (known !== undefined && now - known.at < this.#revalidate) return known.value as T;
