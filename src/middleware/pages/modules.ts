@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Import } from './compile.ts';
-import { stampOf } from './stamp.ts';
+import { readSettled, stampOf } from './stamp.ts';
 
 // When one of the modules that pages import changes, those that are not of a package are all loaded afresh at the next
 // import, as by a start of the program, so that each is there once for all pages. What makes Node load a module again is
@@ -18,12 +18,17 @@ let isHooked = false;
 /** Where Node runs hooks in a thread of their own, what they have seen. */
 let told: MessagePort | undefined;
 
-/** `import()` for a page. A change of a module is seen after `revalidate` milliseconds at the latest. */
-export function importOf(file: string, revalidate: number): Import {
+/**
+ * `import()` for a page.
+ *
+ * @param revalidate Milliseconds for which no module is looked at again.
+ * @param settle Milliseconds that must have passed since a module was written to.
+ */
+export function importOf(file: string, revalidate: number, settle: number): Import {
   const parent = pathToFileURL(file).href;
   const load = async (specifier: string, options?: ImportCallOptions): Promise<unknown> => {
     hook();
-    check(revalidate);
+    await refresh(revalidate, settle);
     try {
       return await import(`fcgi-page:${JSON.stringify({ specifier: String(specifier), parent, generation })}`, options);
     } catch (error) {
@@ -35,13 +40,16 @@ export function importOf(file: string, revalidate: number): Import {
   return Object.assign(load, { meta: { url: parent, filename: file, dirname: dirname(file) } });
 }
 
-function check(revalidate: number): void {
+/** Begins a generation if a module has changed. */
+async function refresh(revalidate: number, settle: number): Promise<void> {
   const now = performance.now();
   if (now - checkedAt < revalidate) return;
   checkedAt = now;
   for (let message = receive(); message !== undefined; message = receive()) loaded(...message);
-  for (const [file, stamp] of stamps) isStale ||= stampOf(file) !== stamp;
-  if (!isStale) return;
+  const changed = [...stamps].filter(([file, stamp]) => stampOf(file) !== stamp).map(([file]) => file);
+  for (const file of changed) await readSettled(file, settle, async () => null).catch(() => {});
+  // While it was waited for, another import may have done it.
+  if (!isStale && !changed.some((file) => stamps.has(file))) return;
   isStale = false;
   generation += 1;
   stamps.clear();

@@ -63,7 +63,7 @@ export class PageCache {
       file,
       source: content,
       compiled: compile(content, file, SCOPE),
-      load: importOf(file, this.#revalidate),
+      load: importOf(file, this.#revalidate, this.#settle),
     };
     this.#compiled.set(file, page);
     return page;

@@ -9,14 +9,15 @@ function run(files: Record<string, string>, code: string): unknown {
   build();
   const site = makeSite({ 'package.json': '{"type":"module"}', ...files });
   const program = `
-    import { writeFileSync, utimesSync } from 'node:fs';
+    import { appendFileSync, writeFileSync, utimesSync } from 'node:fs';
     import { importOf } from '${join(PROJECT, 'dist/middleware/pages/modules.js')}';
-    const load = importOf('${join(site, 'page.jhtml')}', 0);
-    const other = importOf('${join(site, 'other/page.jhtml')}', 0);
+    const load = importOf('${join(site, 'page.jhtml')}', 0, 3000);
+    const other = importOf('${join(site, 'other/page.jhtml')}', 0, 3000);
     let time = 1e9;
+    const at = (name) => '${site}/' + name;
     const write = (name, text) => {
-      writeFileSync('${site}/' + name, text);
-      utimesSync('${site}/' + name, ++time, time);
+      writeFileSync(at(name), text);
+      utimesSync(at(name), ++time, time);
     };
     const fail = (promise) => promise.then(() => 'loaded', (error) => error.code ?? error.name);
     ${code}`;
@@ -71,6 +72,17 @@ describe('import() of a page', () => {
       const { a, loads } = await load('./a.js');
       ${say('[before, a, loads]')}`;
     expect(run(files, code)).toEqual(['a1', 'a2', 1]);
+  });
+
+  it('waits for a module that is half-written', () => {
+    const files = { 'lib.js': 'export const name = "old";' };
+    const code = `await load('./lib.js');
+      writeFileSync(at('lib.js'), 'export const na');
+      const loading = load('./lib.js');
+      await null;
+      appendFileSync(at('lib.js'), 'me = "new";');
+      ${say('[(await loading).name]')}`;
+    expect(run(files, code)).toEqual(['new']);
   });
 
   it('loads a module that had an error when it is mended', () => {
