@@ -13,9 +13,11 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import mime from 'mime-types';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { Client } from './adapters/fastcgi/client.ts';
 import { served } from './core/served.ts';
+import { form, part, TYPE } from './middleware/multipart/forms.ts';
 import { build } from './servers/build.ts';
 import { exchange } from './servers/client.ts';
 import { freePort, Program } from './servers/program.ts';
@@ -86,13 +88,16 @@ test.each(all.filter((program) => !isApp(program)))('the program in $where serve
   }
 });
 
-/** Asks as a browser that keeps its cookies does; posts what is in braces as JSON, anything else as a form. */
+/**
+ * Asks as a browser that keeps its cookies does; posts what is in braces as JSON, what begins with `-F` as a form of parts, as
+ * curl has it, anything else as a form.
+ */
 async function browse(origin: string, cookies: Map<string, string>, method: string, path: string, body?: string) {
   const headers: [string, string][] = [];
   if (cookies.size > 0) headers.push(['Cookie', [...cookies].map((pair) => pair.join('=')).join('; ')]);
+  const bytes = body?.startsWith('-F ') ? partsOf(body) : body === undefined ? undefined : Buffer.from(body);
   const type = body?.startsWith('{') ? 'application/json' : 'application/x-www-form-urlencoded';
-  if (body !== undefined) headers.push(['Content-Type', type]);
-  const bytes = body === undefined ? undefined : Buffer.from(body);
+  if (body !== undefined) headers.push(['Content-Type', body.startsWith('-F ') ? TYPE : type]);
   const given = await exchange(Number(new URL(origin).port), { method, path, headers, body: bytes });
   for (const line of given.headers['set-cookie'] ?? []) {
     const [, name = '', value = ''] = /^([^=]*)=([^;]*)/.exec(line) ?? [];
@@ -100,6 +105,19 @@ async function browse(origin: string, cookies: Map<string, string>, method: stri
     else cookies.set(name, value);
   }
   return `${given.status} ${Buffer.from(given.body, 'latin1')}`.trimEnd();
+}
+
+/** `-F name=value` is a field, `-F name=@filename` a file whose content is its name. */
+function partsOf(body: string): Buffer {
+  const parts = body
+    .split(/(?:^| )-F /)
+    .slice(1)
+    .map((pair) => {
+      const [, name = '', at, value = ''] = /^([^=]*)=(@?)(.*)$/.exec(pair) ?? [];
+      if (!at) return part(name, value);
+      return part(name, value, { filename: value, type: mime.lookup(value) || 'text/plain' });
+    });
+  return form(...parts);
 }
 
 async function overFastCgi(at: string | number, method: string, uri: string, body: Buffer | undefined) {

@@ -111,7 +111,7 @@ function collect(req: Message, limit: number): Promise<Buffer> {
 }
 
 /** Whether somebody has had some of the body, or has it otherwise than as bytes. What was read ahead was put back. */
-function isUsed(req: Message): boolean {
+export function isUsed(req: Message): boolean {
   if (req.readableEncoding) return true;
   const ahead = req[AHEAD];
   return ahead === undefined ? req.readableDidRead : req.readableLength < ahead.size;
