@@ -12,11 +12,12 @@ import { files } from './hostile/files.ts';
 import { forms } from './hostile/forms.ts';
 import { headers } from './hostile/headers.ts';
 import { jsonBodies } from './hostile/json.ts';
+import { uploads } from './hostile/multipart.ts';
 import { oversize } from './hostile/oversize.ts';
 import { query } from './hostile/query.ts';
 import type { HostileSubject } from './hostile/subject.ts';
 
-const SUBJECTS: HostileSubject[] = [query, jsonBodies, forms, oversize, cookieHeaders, headers, files];
+const SUBJECTS: HostileSubject[] = [query, jsonBodies, forms, oversize, uploads, cookieHeaders, headers, files];
 
 const refuse: ErrorHandler = (error, _req, res, _next) => {
   const { status = 500, code, name } = error as { status?: number; code?: string; name: string };

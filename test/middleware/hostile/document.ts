@@ -1,6 +1,6 @@
 import type { HostileRow, HostileSubject } from './subject.ts';
 
-const SHOWN = 70;
+const SHOWN = 100;
 
 /** The document as it has to be: what stands before its first section is written by hand, the sections are the subjects. */
 export function documentOf(subjects: HostileSubject[], document: string): string {
