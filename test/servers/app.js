@@ -8,10 +8,12 @@
 import { createHash } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { createApp, createServer } from 'fcgi';
+import { multipart } from 'fcgi/middleware';
 
 const app = createApp();
 app.set('env', 'production');
@@ -44,6 +46,20 @@ app.post('/body', async (req, res) => {
     bytes += chunk.length;
   }
   res.send({ bytes, sha256: hash.digest('hex') });
+});
+
+const limits = { fileSize: Infinity, totalSize: Infinity };
+app.post('/upload', multipart({ limits }), (req, res) => {
+  res.send(req.files.map(({ name, filename, size, path }) => ({ name, filename, size, folder: dirname(path) })));
+});
+app.post('/parts', multipart({ limits, stream: true }), async (req, res) => {
+  const parts = [];
+  for await (const part of req.parts()) {
+    let size = 0;
+    for await (const chunk of part) size += chunk.length;
+    parts.push({ name: part.name, filename: part.filename, size });
+  }
+  res.send(parts);
 });
 
 app.post('/pieces', async (req, res) => {

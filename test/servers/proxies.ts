@@ -1,5 +1,6 @@
+import type { Address } from '../../src/adapters/address.ts';
 import { startCaddy } from './caddy.ts';
-import { startNginx } from './nginx.ts';
+import { type NginxOptions, startNginx } from './nginx.ts';
 import { type Program, replaceOnce, type Server } from './program.ts';
 
 /** Where the same app can be had over FastCGI and over HTTP. */
@@ -12,27 +13,40 @@ export interface Site {
 export interface Way {
   name: string;
   server?: Server;
+  /** Whether a body is passed on as it comes. */
+  streams?: boolean;
   open(site: Site): Promise<{ port: number; program?: Program }>;
 }
 
-/** nginx's and Caddy's configurations as `fcgi config` prints them, and with the pass to HTTP in the place of FastCGI. */
+/** nginx's and Caddy's configurations as `fcgi config` prints them, but for the limit, and with HTTP in the place of FastCGI. */
 export const WAYS: Way[] = [
-  { name: 'straight over HTTP', open: async ({ http }) => ({ port: http }) },
+  { name: 'straight over HTTP', streams: true, open: async ({ http }) => ({ port: http }) },
   {
     name: 'nginx, fastcgi_pass',
     server: 'nginx',
-    open: ({ socket }) => startNginx({ path: socket }, { keepAlive: true }),
+    open: ({ socket }) => nginx({ path: socket }),
+  },
+  {
+    name: 'nginx, fastcgi_pass, fastcgi_request_buffering off',
+    server: 'nginx',
+    streams: true,
+    open: ({ socket }) => nginx({ path: socket }, { streamUploads: true }),
   },
   {
     name: 'nginx, proxy_pass',
     server: 'nginx',
-    open: ({ http }) =>
-      startNginx({ host: '127.0.0.1', port: http }, { keepAlive: true, edit: (site) => site.replace(PASS, PROXY) }),
+    open: ({ http }) => nginx({ host: '127.0.0.1', port: http }, { edit: (site) => site.replace(PASS, PROXY) }),
   },
-  { name: 'Caddy, transport fastcgi', server: 'caddy', open: ({ socket }) => startCaddy({ path: socket }) },
+  {
+    name: 'Caddy, transport fastcgi',
+    server: 'caddy',
+    streams: true,
+    open: ({ socket }) => startCaddy({ path: socket }),
+  },
   {
     name: 'Caddy, transport http',
     server: 'caddy',
+    streams: true,
     open: ({ http }) =>
       startCaddy({ host: '127.0.0.1', port: http }, (site) => replaceOnce(site, 'transport fastcgi', 'transport http')),
   },
@@ -44,3 +58,8 @@ const PROXY = `proxy_pass http://app;
     proxy_set_header Connection "";
     proxy_set_header Host $http_host;
   }`;
+
+function nginx(socket: Address, { edit = (site) => site, ...options }: Partial<NginxOptions> = {}) {
+  const whole = (site: string) => edit(replaceOnce(site, 'client_max_body_size 32m;', 'client_max_body_size 2g;'));
+  return startNginx(socket, { keepAlive: true, ...options, edit: whole });
+}
