@@ -85,6 +85,8 @@ const SERVERS = {
   },
   'spawn-fcgi': { command: 'spawn-fcgi', packages: 'spawn-fcgi' },
   systemd: { command: 'systemd-socket-activate', packages: 'systemd' },
+  // No server, but wanted as they are.
+  chromium: { command: '/usr/bin/chromium', packages: 'chromium' },
 };
 
 export type Server = keyof typeof SERVERS;
