@@ -49,8 +49,17 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
 
 /** @throws FcgiError FCGI_ERR_OPTION for a limit that is no positive number. */
 export function limitsFrom(options: Partial<Limits>): Limits {
-  const limits = { ...DEFAULT_LIMITS };
-  for (const name of Object.keys(DEFAULT_LIMITS) as (keyof Limits)[]) {
+  return positiveFrom(DEFAULT_LIMITS, options);
+}
+
+/**
+ * The defaults, with those of the options that are given in their place.
+ *
+ * @throws FcgiError FCGI_ERR_OPTION for one that is no positive number.
+ */
+export function positiveFrom<T extends Record<keyof T, number>>(defaults: Readonly<T>, options: Partial<T>): T {
+  const limits: T = { ...defaults };
+  for (const name of Object.keys(defaults) as (keyof T & string)[]) {
     const value = options[name];
     if (value === undefined) continue;
     if (typeof value !== 'number' || !(value > 0)) {

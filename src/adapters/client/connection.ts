@@ -1,0 +1,204 @@
+import type { Socket } from 'node:net';
+import { FcgiError, fcgiError } from '../../core/errors.ts';
+import {
+  FCGI_END_REQUEST,
+  FCGI_GET_VALUES_RESULT,
+  FCGI_KEEP_CONN,
+  FCGI_STDERR,
+  FCGI_STDOUT,
+  FCGI_UNKNOWN_TYPE,
+} from '../fastcgi/constants.ts';
+import { type RecordHandler, RecordParser } from '../fastcgi/parser.ts';
+import { decodeEndRequest, encodeAbortRequest } from '../fastcgi/records.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Whoever opened a connection. */
+export interface ConnectionOwner {
+  /** Milliseconds of a kept connection without a request. */
+  readonly keepAliveTimeout: number;
+  /** A request on it is over. */
+  onFree(connection: ClientConnection): void;
+  onClosed(connection: ClientConnection): void;
+}
+
+/** Up to here, parts are copied into one write; beyond, copying costs more than it saves. */
+const COPY_BYTES = 16 * 1024;
+
+/** One connection to an application, and the requests under way on it, by their ids. */
+export class ClientConnection implements RecordHandler {
+  /** FCGI_KEEP_CONN, or 0: the application closes it after one request. */
+  readonly flags: number;
+  /** Requests that were sent on it. */
+  served = 0;
+  /** Requests under way. */
+  live = 0;
+
+  readonly #socket: Socket;
+  readonly #owner: ConnectionOwner;
+  /** Requests that it takes at a time. */
+  readonly #capacity: number;
+  readonly #parser = new RecordParser(this);
+  /** By id - 1. */
+  readonly #exchanges: (Exchange | undefined)[] = [];
+  /** Given up, and not ended yet: until then nothing new is begun, and no id used again. */
+  readonly #aborted = new Set<number>();
+  #closed = false;
+  /** What waits to leave in one write, while a request is begun. */
+  #gathered: Uint8Array[] | undefined;
+  #gatheredBytes = 0;
+
+  constructor(socket: Socket, owner: ConnectionOwner, keep: boolean, capacity: number) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#capacity = capacity;
+    this.flags = keep ? FCGI_KEEP_CONN : 0;
+    socket.on('data', (chunk) => this.#onChunk(chunk));
+    socket.on('drain', () => this.#onDrain());
+    socket.on('end', () => this.#onEnd());
+    socket.on('timeout', () => this.destroy());
+    socket.on('error', (error) => this.destroy(closed(error)));
+    socket.on('close', () => this.destroy());
+  }
+
+  get hasRoom(): boolean {
+    if (this.#closed || this.#aborted.size > 0 || this.live >= this.#capacity) return false;
+    return this.flags === FCGI_KEEP_CONN || this.served === 0;
+  }
+
+  /** Sends a request; there must be room. */
+  send(exchange: Exchange): void {
+    let index = 0;
+    while (this.#exchanges[index] !== undefined) index++;
+    this.#exchanges[index] = exchange;
+    if (this.live++ === 0 && this.served > 0) this.#socket.setTimeout(0).ref();
+    this.served++;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    exchange.start(this, index + 1);
+    const gathered = this.#gathered;
+    this.#gathered = undefined;
+    // No 'drain' will come where the system has taken all of it.
+    if (this.write(...gathered) && this.#gatheredBytes > COPY_BYTES) exchange.onDrain();
+    this.regulate();
+  }
+
+  /** False if the application has enough for now: `Exchange.onDrain` will tell. */
+  write(...parts: Uint8Array[]): boolean {
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    if (this.#gathered !== undefined) {
+      this.#gathered.push(...parts);
+      this.#gatheredBytes += bytes;
+      return this.#gatheredBytes <= COPY_BYTES;
+    }
+    if (this.#closed) return false;
+    if (bytes <= COPY_BYTES) return this.#socket.write(Buffer.concat(parts, bytes));
+    this.#socket.cork();
+    for (const part of parts) this.#socket.write(part);
+    this.#socket.uncork();
+    return !this.#socket.writableNeedDrain;
+  }
+
+  /**
+   * The request is over.
+   *
+   * @param whole The application ended it, and has all that it was sent: its id, or the connection, can be used again.
+   */
+  release(id: number, whole: boolean): void {
+    this.#exchanges[id - 1] = undefined;
+    this.live--;
+    if (this.#closed) return;
+    if (!whole && this.live > 0) {
+      this.#aborted.add(id);
+      this.write(encodeAbortRequest(id));
+      this.regulate();
+    } else if (!whole || this.flags !== FCGI_KEEP_CONN || (this.live === 0 && this.#aborted.size > 0)) {
+      this.destroy();
+    } else {
+      if (this.live === 0) this.#socket.setTimeout(this.#owner.keepAliveTimeout).unref();
+      this.regulate();
+      this.#owner.onFree(this);
+    }
+  }
+
+  /** Whether it is read: a slow reader holds back his own answer, but nobody else's. To be called when that may change. */
+  regulate(): void {
+    let hold = false;
+    if (this.live === 1) for (const exchange of this.#exchanges) hold ||= exchange?.paused === true;
+    if (hold === this.#socket.isPaused()) return;
+    if (hold) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  /** Requests under way fail with the error. */
+  destroy(error: FcgiError = closed()): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#parser.stop();
+    this.#socket.destroy();
+    this.#owner.onClosed(this);
+    for (const exchange of this.#exchanges) exchange?.fail(error);
+  }
+
+  // ---- What comes in -----------------------------------------------------------------------------
+
+  #onChunk(chunk: Buffer): void {
+    // Nobody asked for that: whatever follows could be taken for an answer.
+    if (this.live === 0) {
+      this.destroy();
+      return;
+    }
+    try {
+      this.#parser.write(chunk);
+    } catch (error) {
+      if (!(error instanceof FcgiError)) throw error;
+      this.destroy(fcgiError('FCGI_ERR_CLIENT_PROTOCOL', `What came is no answer: ${error.message}`, error));
+    }
+  }
+
+  onRecord(type: number, id: number, chunk: Buffer, start: number): void {
+    switch (type) {
+      case FCGI_END_REQUEST:
+        if (this.#aborted.delete(id)) this.#owner.onFree(this);
+        else this.#exchanges[id - 1]?.onEnd(decodeEndRequest(chunk, start));
+        break;
+      case FCGI_GET_VALUES_RESULT:
+      case FCGI_UNKNOWN_TYPE:
+        break;
+      default:
+        throw notFromApplication(type);
+    }
+  }
+
+  onData(type: number, id: number, chunk: Buffer, start: number, end: number): void {
+    if (type === FCGI_STDOUT) this.#exchanges[id - 1]?.onStdout(chunk.subarray(start, end));
+    else if (type === FCGI_STDERR) this.#exchanges[id - 1]?.onStderr(chunk.subarray(start, end));
+    else throw notFromApplication(type);
+  }
+
+  /** FCGI_END_REQUEST is the end: PHP-FPM sends no other. */
+  onDataEnd(): void {}
+
+  onUnknown(): void {}
+
+  #onDrain(): void {
+    for (const exchange of this.#exchanges) exchange?.onDrain();
+  }
+
+  #onEnd(): void {
+    try {
+      this.#parser.end();
+      this.destroy();
+    } catch (error) {
+      this.destroy(closed(error as Error));
+    }
+  }
+}
+
+function closed(cause?: Error): FcgiError {
+  const why = cause === undefined ? '' : `: ${cause.message}`;
+  return fcgiError('FCGI_ERR_CLIENT_CLOSED', `The connection was closed before the end of the answer${why}`, cause);
+}
+
+function notFromApplication(type: number): FcgiError {
+  return fcgiError('FCGI_ERR_RECORD', `An application sends no record of type ${type}`);
+}

@@ -1,0 +1,147 @@
+import { FcgiError } from '../../core/errors.ts';
+import type { Address } from '../address.ts';
+import { FCGI_MAX_REQS, FCGI_MPXS_CONNS } from '../fastcgi/constants.ts';
+import { connect } from './connect.ts';
+import { ClientConnection, type ConnectionOwner } from './connection.ts';
+import type { Exchange } from './exchange.ts';
+import type { ClientSettings } from './options.ts';
+import { getValues } from './values.ts';
+
+/** Ids that a connection has (section 3.3). */
+const MAX_IDS = 65_535;
+
+/** The connections to one address. */
+export class Pool implements ConnectionOwner {
+  readonly address: Address;
+  readonly keepAliveTimeout: number;
+
+  readonly #settings: ClientSettings;
+  readonly #onRoom: () => void;
+  readonly #connections = new Set<ClientConnection>();
+  /** Requests that wait for a connection to be opened for them. */
+  #connecting = 0;
+  /** Requests that one connection takes at a time; undefined until it is asked for. */
+  #capacity: number | undefined;
+  #closing = false;
+
+  /** @param onRoom Called when there may be room again. */
+  constructor(address: Address, settings: ClientSettings, onRoom: () => void) {
+    this.address = address;
+    this.keepAliveTimeout = settings.keepAliveTimeout;
+    this.#settings = settings;
+    this.#onRoom = onRoom;
+    this.#capacity = settings.multiplex ? undefined : 1;
+  }
+
+  /** Requests under way. */
+  get live(): number {
+    let live = this.#connecting;
+    for (const connection of this.#connections) live += connection.live;
+    return live;
+  }
+
+  get hasRoom(): boolean {
+    if (this.#kept() !== undefined) return true;
+    // One that is being opened may take others as well.
+    if (this.#capacity !== 1 && this.#connecting > 0) return false;
+    return this.#connections.size + this.#connecting < this.#settings.connections;
+  }
+
+  /** There must be room. */
+  send(exchange: Exchange): void {
+    const kept = this.#kept();
+    if (kept !== undefined && !exchange.retried) kept.send(exchange);
+    else if (this.#capacity === undefined) this.#ask(exchange);
+    else this.#open(exchange, this.#capacity);
+  }
+
+  /** Takes one request at a time from now on: the application says that it cannot take more. */
+  stopMultiplexing(): void {
+    this.#capacity = 1;
+  }
+
+  /** Closes connections as they become free. */
+  close(): void {
+    this.#closing = true;
+    for (const connection of this.#connections) if (connection.live === 0) connection.destroy();
+  }
+
+  onFree(connection: ClientConnection): void {
+    if (this.#closing && connection.live === 0) connection.destroy();
+    this.#onRoom();
+  }
+
+  onClosed(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    this.#onRoom();
+  }
+
+  #kept(): ClientConnection | undefined {
+    for (const connection of this.#connections) if (connection.hasRoom) return connection;
+    return undefined;
+  }
+
+  #ask(exchange: Exchange): void {
+    let wanted = true;
+    const done = () => {
+      this.#connecting--;
+    };
+    this.#connecting++;
+    exchange.cancel = () => {
+      wanted = false;
+    };
+    getValues(this.address, [FCGI_MPXS_CONNS, FCGI_MAX_REQS], {
+      connectTimeout: this.#settings.connectTimeout,
+      headersTimeout: this.#settings.connectTimeout,
+    }).then(
+      (values) => {
+        done();
+        this.#capacity = capacityFrom(values);
+        if (wanted) this.send(exchange);
+        this.#onRoom();
+      },
+      (error) => {
+        done();
+        // An application that does not understand the question cannot do what is asked for.
+        if (error.code !== 'FCGI_ERR_CLIENT_CONNECT') this.#capacity = 1;
+        exchange.cancel = undefined;
+        if (wanted && this.#capacity === 1) this.send(exchange);
+        else if (wanted) exchange.fail(error);
+        this.#onRoom();
+      },
+    );
+  }
+
+  #open(exchange: Exchange, capacity: number): void {
+    // A kept connection that was found closed is told from the others by nothing: they make room.
+    if (exchange.retried && this.#connections.size + this.#connecting >= this.#settings.connections) {
+      for (const connection of this.#connections) if (connection.live === 0) connection.destroy();
+    }
+    const keep = this.#settings.keepAlive || capacity > 1;
+    this.#connecting++;
+    const give = connect(this.address, this.#settings.connectTimeout, (socket) => {
+      this.#connecting--;
+      exchange.cancel = undefined;
+      if (socket instanceof FcgiError) {
+        exchange.fail(socket);
+        this.#onRoom();
+        return;
+      }
+      const connection = new ClientConnection(socket, this, keep, capacity);
+      this.#connections.add(connection);
+      connection.send(exchange);
+      if (capacity > 1) this.#onRoom();
+    });
+    exchange.cancel = () => {
+      this.#connecting--;
+      give();
+      this.#onRoom();
+    };
+  }
+}
+
+function capacityFrom(values: Record<string, string>): number {
+  if (values[FCGI_MPXS_CONNS] !== '1') return 1;
+  const requests = Number(values[FCGI_MAX_REQS]);
+  return requests >= 1 ? Math.min(Math.floor(requests), MAX_IDS) : MAX_IDS;
+}
