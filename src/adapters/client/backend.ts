@@ -37,20 +37,19 @@ export class Backend {
  * @param tried Those that are not asked again.
  */
 export function choose(backends: readonly Backend[], tried: readonly Backend[]): Backend | undefined {
-  const left = tried.length === 0 ? backends : backends.filter((backend) => !tried.includes(backend));
-  const up = left.filter((backend) => backend.isUp());
-  const [from, better] = up.length > 0 ? [up, lessBusy] : [left, downBefore];
   let best: Backend | undefined;
-  for (const backend of from) {
-    if (backend.pool.hasRoom && (best === undefined || better(backend, best))) best = backend;
+  let down: Backend | undefined;
+  let up = false;
+  for (const backend of backends) {
+    if (tried.includes(backend)) continue;
+    if (!backend.isUp()) {
+      if (down === undefined || backend.downUntil < down.downUntil) down = backend;
+      continue;
+    }
+    up = true;
+    if (!backend.pool.hasRoom) continue;
+    if (best === undefined || backend.pool.live < best.pool.live) best = backend;
   }
-  return best;
-}
-
-function lessBusy(one: Backend, other: Backend): boolean {
-  return one.pool.live < other.pool.live;
-}
-
-function downBefore(one: Backend, other: Backend): boolean {
-  return one.downUntil < other.downUntil;
+  if (up) return best;
+  return down?.pool.hasRoom ? down : undefined;
 }

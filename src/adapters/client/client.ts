@@ -83,10 +83,7 @@ export class FcgiClient implements AsyncDisposable {
       this.#exchanges.add(exchange);
       if (this.#closed !== undefined) exchange.fail(destroyed());
       else if (this.#queue.length >= this.#settings.maxQueued) exchange.fail(overloaded());
-      else {
-        this.#enqueue(exchange, this.#queue.length);
-        this.#pump();
-      }
+      else if (this.#queue.length > 0 || !this.#send(exchange)) this.#enqueue(exchange, this.#queue.length);
     });
   }
 
@@ -137,15 +134,23 @@ export class FcgiClient implements AsyncDisposable {
     };
   }
 
+  /** False if it has to wait. */
+  #send(exchange: Exchange): boolean {
+    const backend = choose(this.#backends, exchange.tried);
+    if (backend === undefined) return false;
+    exchange.backend = backend;
+    backend.pool.send(exchange);
+    return true;
+  }
+
+  /** There may be room for those that wait. */
   #pump(): void {
     while (this.#queue.length > 0) {
-      const [exchange] = this.#queue as [Exchange];
-      const backend = choose(this.#backends, exchange.tried);
-      if (backend === undefined) return;
-      this.#queue.shift();
+      const exchange = this.#queue.shift()!;
       exchange.cancel = undefined;
-      exchange.backend = backend;
-      backend.pool.send(exchange);
+      if (this.#send(exchange)) continue;
+      this.#enqueue(exchange, 0);
+      return;
     }
   }
 
@@ -165,8 +170,7 @@ export class FcgiClient implements AsyncDisposable {
     else exchange.tried.push(backend);
     if (exchange.tried.length === this.#backends.length) return false;
     exchange.backend = undefined;
-    this.#enqueue(exchange, 0);
-    this.#pump();
+    if (!this.#send(exchange)) this.#enqueue(exchange, 0);
     return true;
   }
 

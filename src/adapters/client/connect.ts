@@ -6,19 +6,32 @@ import { after } from './options.ts';
 /** How long to wait before a unix socket whose backlog is full is tried again. */
 const BACKLOG_MS = 10;
 
+/** What is read lies here, for as long as it takes to look at it: a buffer for each read costs more than all the rest. */
+const READ = Buffer.alloc(64 * 1024);
+
 /**
  * Connects. A unix socket whose backlog is full refuses at once, where TCP would let one wait (EAGAIN): it is tried again.
  *
+ * @param onBytes Called with what comes, which is to be copied if it is kept.
  * @param callback Called once, unless the returned function was called before: that gives up.
  */
-export function connect(address: Address, timeout: number, callback: (result: Socket | FcgiError) => void): () => void {
+export function connect(
+  address: Address,
+  timeout: number,
+  onBytes: (bytes: Buffer) => void,
+  callback: (result: Socket | FcgiError) => void,
+): () => void {
   let socket: Socket;
   let again: NodeJS.Timeout | undefined;
   const timer = after(timeout, () => fail(`nobody accepted for ${timeout} ms`));
 
   function attempt(): void {
-    socket = net.connect({ ...address, noDelay: true });
+    socket = net.connect({ ...address, noDelay: true, onread: { buffer: READ, callback: onRead } });
     socket.on('connect', onConnect).on('error', onError);
+  }
+  function onRead(length: number): boolean {
+    onBytes(READ.subarray(0, length));
+    return true;
   }
   function onConnect(): void {
     stop();

@@ -8,6 +8,7 @@ import {
   FCGI_STDOUT,
   FCGI_UNKNOWN_TYPE,
 } from '../fastcgi/constants.ts';
+import type { Part } from '../fastcgi/output.ts';
 import { type RecordHandler, RecordParser } from '../fastcgi/parser.ts';
 import { decodeEndRequest, encodeAbortRequest } from '../fastcgi/records.ts';
 import type { Exchange } from './exchange.ts';
@@ -21,7 +22,7 @@ export interface ConnectionOwner {
   onClosed(connection: ClientConnection): void;
 }
 
-/** Up to here, parts are copied into one write; beyond, copying costs more than it saves. */
+/** Up to here, what begins a request is copied into one text; beyond, copying costs more than it saves. */
 const COPY_BYTES = 16 * 1024;
 
 /** One connection to an application, and the requests under way on it, by their ids. */
@@ -44,7 +45,7 @@ export class ClientConnection implements RecordHandler {
   readonly #aborted = new Set<number>();
   #closed = false;
   /** What waits to leave in one write, while a request is begun. */
-  #gathered: Uint8Array[] | undefined;
+  #gathered: Part[] | undefined;
   #gatheredBytes = 0;
 
   constructor(socket: Socket, owner: ConnectionOwner, keep: boolean, capacity: number) {
@@ -52,7 +53,6 @@ export class ClientConnection implements RecordHandler {
     this.#owner = owner;
     this.#capacity = capacity;
     this.flags = keep ? FCGI_KEEP_CONN : 0;
-    socket.on('data', (chunk) => this.#onChunk(chunk));
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
     socket.on('timeout', () => this.destroy());
@@ -77,23 +77,22 @@ export class ClientConnection implements RecordHandler {
     exchange.start(this, index + 1);
     const gathered = this.#gathered;
     this.#gathered = undefined;
+    if (this.#gatheredBytes <= COPY_BYTES) this.write(gathered.map(toText).join(''));
     // No 'drain' will come where the system has taken all of it.
-    if (this.write(...gathered) && this.#gatheredBytes > COPY_BYTES) exchange.onDrain();
+    else if (this.write(...gathered)) exchange.onDrain();
     this.regulate();
   }
 
   /** False if the application has enough for now: `Exchange.onDrain` will tell. */
-  write(...parts: Uint8Array[]): boolean {
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+  write(...parts: Part[]): boolean {
     if (this.#gathered !== undefined) {
+      for (const part of parts) this.#gatheredBytes += part.length;
       this.#gathered.push(...parts);
-      this.#gatheredBytes += bytes;
       return this.#gatheredBytes <= COPY_BYTES;
     }
     if (this.#closed) return false;
-    if (bytes <= COPY_BYTES) return this.#socket.write(Buffer.concat(parts, bytes));
     this.#socket.cork();
-    for (const part of parts) this.#socket.write(part);
+    for (const part of parts) this.#socket.write(part as string, 'latin1');
     this.#socket.uncork();
     return !this.#socket.writableNeedDrain;
   }
@@ -141,7 +140,8 @@ export class ClientConnection implements RecordHandler {
 
   // ---- What comes in -----------------------------------------------------------------------------
 
-  #onChunk(chunk: Buffer): void {
+  /** Of what comes, nothing is kept. */
+  onBytes(chunk: Buffer): void {
     // Nobody asked for that: whatever follows could be taken for an answer.
     if (this.live === 0) {
       this.destroy();
@@ -170,8 +170,8 @@ export class ClientConnection implements RecordHandler {
   }
 
   onData(type: number, id: number, chunk: Buffer, start: number, end: number): void {
-    if (type === FCGI_STDOUT) this.#exchanges[id - 1]?.onStdout(chunk.subarray(start, end));
-    else if (type === FCGI_STDERR) this.#exchanges[id - 1]?.onStderr(chunk.subarray(start, end));
+    if (type === FCGI_STDOUT) this.#exchanges[id - 1]?.onStdout(copy(chunk, start, end));
+    else if (type === FCGI_STDERR) this.#exchanges[id - 1]?.onStderr(copy(chunk, start, end));
     else throw notFromApplication(type);
   }
 
@@ -192,6 +192,17 @@ export class ClientConnection implements RecordHandler {
       this.destroy(closed(error as Error));
     }
   }
+}
+
+/** Text leaves without a Buffer being made of it. */
+function toText(part: Part): string {
+  return typeof part === 'string' ? part : Buffer.from(part.buffer, part.byteOffset, part.length).toString('latin1');
+}
+
+function copy(chunk: Buffer, start: number, end: number): Buffer {
+  const bytes = Buffer.allocUnsafe(end - start);
+  chunk.copy(bytes, 0, start, end);
+  return bytes;
 }
 
 function closed(cause?: Error): FcgiError {

@@ -2,6 +2,7 @@ import type { Role } from '../../core/env.ts';
 import { FcgiError, fcgiError } from '../../core/errors.ts';
 import {
   FCGI_AUTHORIZER,
+  FCGI_BEGIN_REQUEST,
   FCGI_CANT_MPX_CONN,
   FCGI_DATA,
   FCGI_FILTER,
@@ -12,7 +13,8 @@ import {
   FCGI_STDIN,
   FCGI_UNKNOWN_ROLE,
 } from '../fastcgi/constants.ts';
-import { type EndRequest, encodeBeginRequest, encodeRecord } from '../fastcgi/records.ts';
+import type { Part } from '../fastcgi/output.ts';
+import { type EndRequest, headerText } from '../fastcgi/records.ts';
 import { Answer } from './answer.ts';
 import type { Backend } from './backend.ts';
 import type { Outgoing } from './body.ts';
@@ -24,8 +26,8 @@ import type { BodySource, FcgiResponse } from './response.ts';
 /** What is to be sent. */
 export interface ExchangeRequest {
   readonly role: Role;
-  /** FCGI_PARAMS, a record each. */
-  readonly params: readonly Buffer[];
+  /** FCGI_PARAMS, a record each; latin1. */
+  readonly params: readonly string[];
   /** FCGI_STDIN; and FCGI_DATA, of a Filter. */
   readonly body: Outgoing;
   readonly data: Outgoing;
@@ -119,15 +121,16 @@ export class Exchange implements OutflowTarget, BodySource {
     this.#started = true;
     this.onKept = connection.served > 1;
     this.#watch(this.#owner.settings.headersTimeout);
-    connection.write(encodeBeginRequest(id, ROLES[role], connection.flags));
-    for (const packed of params) connection.write(encodeRecord(FCGI_PARAMS, id, packed));
-    connection.write(encodeRecord(FCGI_PARAMS, id));
+    let head =
+      headerText(FCGI_BEGIN_REQUEST, id, 8) + String.fromCharCode(0, ROLES[role], connection.flags, 0, 0, 0, 0, 0);
+    for (const packed of params) head += headerText(FCGI_PARAMS, id, packed.length) + packed;
+    connection.write(head + headerText(FCGI_PARAMS, id, 0));
     if (role !== 'authorizer') this.#inputs.push([FCGI_STDIN, body]);
     if (role === 'filter') this.#inputs.push([FCGI_DATA, data]);
     this.onSent();
   }
 
-  write(...parts: Uint8Array[]): boolean {
+  write(...parts: Part[]): boolean {
     return this.#connection!.write(...parts);
   }
 
@@ -199,7 +202,7 @@ export class Exchange implements OutflowTarget, BodySource {
 
   onClosed(): void {
     this.#answer.close();
-    this.fail(fcgiError('FCGI_ERR_CLIENT_DESTROYED', 'The answer was destroyed before its end'));
+    if (!this.over) this.fail(fcgiError('FCGI_ERR_CLIENT_DESTROYED', 'The answer was destroyed before its end'));
   }
 
   // ---- How it ends -------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 import { finished, type Readable } from 'node:stream';
-import { encodeRecord, encodeStream } from '../fastcgi/records.ts';
+import type { Part } from '../fastcgi/output.ts';
+import { encodeStream, headerText } from '../fastcgi/records.ts';
 import { type Outgoing, toBytes, wrongLength } from './body.ts';
 
 /** Where an `Outflow` writes, and whom it tells. */
 export interface OutflowTarget {
   /** False if the peer has enough for now; `Outflow.resume` is to be called then. */
-  write(...parts: Uint8Array[]): boolean;
+  write(...parts: Part[]): boolean;
   /** Some of it has gone out. */
   onProgress(): void;
   onSent(): void;
@@ -88,7 +89,7 @@ export class Outflow {
       this.#target.onSendError(wrongLength(this.#sent, this.#body.length));
       return;
     }
-    this.#target.write(encodeRecord(this.#type, this.#id));
+    this.#target.write(headerText(this.#type, this.#id, 0));
     this.#target.onSent();
   }
 }

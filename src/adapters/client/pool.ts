@@ -119,7 +119,9 @@ export class Pool implements ConnectionOwner {
     }
     const keep = this.#settings.keepAlive || capacity > 1;
     this.#connecting++;
-    const give = connect(this.address, this.#settings.connectTimeout, (socket) => {
+    let connection: ClientConnection;
+    const onBytes = (bytes: Buffer) => connection.onBytes(bytes);
+    const give = connect(this.address, this.#settings.connectTimeout, onBytes, (socket) => {
       this.#connecting--;
       exchange.cancel = undefined;
       if (socket instanceof FcgiError) {
@@ -127,7 +129,7 @@ export class Pool implements ConnectionOwner {
         this.#onRoom();
         return;
       }
-      const connection = new ClientConnection(socket, this, keep, capacity);
+      connection = new ClientConnection(socket, this, keep, capacity);
       this.#connections.add(connection);
       connection.send(exchange);
       if (capacity > 1) this.#onRoom();

@@ -1,6 +1,6 @@
 import type { Role } from '../../core/env.ts';
 import { fcgiError } from '../../core/errors.ts';
-import { packPairs } from '../fastcgi/pairs.ts';
+import { packText } from '../fastcgi/pairs.ts';
 import { type Body, outgoing, type SpoolLimits, spool } from './body.ts';
 import type { ExchangeRequest } from './exchange.ts';
 
@@ -46,21 +46,20 @@ export async function makeRequest(
 ): Promise<ExchangeRequest> {
   const { role = 'responder', signal, onStderr } = options;
   if (!ROLES.includes(role)) throw fcgiError('FCGI_ERR_ARGUMENT', `There is no role ${role}`);
-  const pairs = pairsOf(params);
-  const method = pairs.get('REQUEST_METHOD');
-  let body = outgoing(role === 'authorizer' ? undefined : givenBody, lengthIn(pairs, 'CONTENT_LENGTH'));
-  let data = outgoing(role === 'filter' ? options.data : undefined, lengthIn(pairs, 'FCGI_DATA_LENGTH'));
+  const { pairs, method, bodyLength, dataLength } = readParams(params);
+  let body = outgoing(role === 'authorizer' ? undefined : givenBody, bodyLength);
+  let data = outgoing(role === 'filter' ? options.data : undefined, dataLength);
   try {
     signal?.throwIfAborted();
     if (body.length < 0) body = await spool(body, limits, signal);
     if (data.length < 0) data = await spool(data, limits, signal);
     // PHP reads no body without it.
-    if (body.length > 0 || WITH_BODY.has(method)) pairs.set('CONTENT_LENGTH', String(body.length));
-    if (role === 'filter') pairs.set('FCGI_DATA_LENGTH', String(data.length));
+    if (body.length > 0 || WITH_BODY.has(method)) pairs.push(['CONTENT_LENGTH', String(body.length)]);
+    if (role === 'filter') pairs.push(['FCGI_DATA_LENGTH', String(data.length)]);
     const idempotent = options.idempotent ?? (role === 'authorizer' || IDEMPOTENT.has(method));
     return {
       role,
-      params: [...packPairs(pairs)],
+      params: packText(pairs),
       body,
       data,
       bodiless: method === 'HEAD',
@@ -75,25 +74,34 @@ export async function makeRequest(
   }
 }
 
-function pairsOf(params: Params): Map<string, string | Uint8Array> {
-  const pairs = new Map<string, string | Uint8Array>();
-  for (const [name, value] of isIterable(params) ? params : Object.entries(params)) {
-    if (value === undefined) continue;
-    if (typeof value !== 'string' && typeof value !== 'number' && !(value instanceof Uint8Array)) {
-      throw fcgiError('FCGI_ERR_ARGUMENT', `The parameter ${name} is no string, number or bytes`);
-    }
-    pairs.set(name, typeof value === 'number' ? String(value) : value);
-  }
-  return pairs;
+interface ReadParams {
+  /** All but the lengths. */
+  pairs: [string, string | Uint8Array][];
+  method: string | undefined;
+  bodyLength: number | undefined;
+  dataLength: number | undefined;
 }
 
-function isIterable(params: Params): params is Iterable<readonly [string, ParamValue | undefined]> {
-  return Symbol.iterator in params;
+function readParams(params: Params): ReadParams {
+  const read: ReadParams = { pairs: [], method: undefined, bodyLength: undefined, dataLength: undefined };
+  if (Symbol.iterator in params) for (const [name, value] of params) readParam(read, name, value);
+  else for (const name of Object.keys(params)) readParam(read, name, params[name]);
+  return read;
 }
 
-function lengthIn(pairs: Map<string, string | Uint8Array>, name: string): number | undefined {
-  const value = pairs.get(name);
-  if (value === undefined || value === '') return undefined;
-  if (typeof value === 'string' && /^\d{1,15}$/.test(value)) return Number(value);
+function readParam(read: ReadParams, name: string, value: ParamValue | undefined): void {
+  if (value === undefined) return;
+  if (name === 'CONTENT_LENGTH') read.bodyLength = lengthFrom(name, value);
+  else if (name === 'FCGI_DATA_LENGTH') read.dataLength = lengthFrom(name, value);
+  else if (typeof value === 'string' || value instanceof Uint8Array) read.pairs.push([name, value]);
+  else if (typeof value === 'number') read.pairs.push([name, String(value)]);
+  else throw fcgiError('FCGI_ERR_ARGUMENT', `The parameter ${name} is no string, number or bytes`);
+  if (name === 'REQUEST_METHOD') read.method = String(value);
+}
+
+/** Empty is none, as nginx sends it. */
+function lengthFrom(name: string, value: ParamValue): number | undefined {
+  if (value === '') return undefined;
+  if (/^\d{1,15}$/.test(String(value))) return Number(value);
   throw fcgiError('FCGI_ERR_ARGUMENT', `${name} is a whole number of bytes, not ${value}`);
 }

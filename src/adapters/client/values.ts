@@ -1,4 +1,5 @@
-import { type FcgiError, fcgiError } from '../../core/errors.ts';
+import type { Socket } from 'node:net';
+import { FcgiError, fcgiError } from '../../core/errors.ts';
 import type { Address } from '../address.ts';
 import { FCGI_GET_VALUES_RESULT, FCGI_UNKNOWN_TYPE } from '../fastcgi/constants.ts';
 import { decodePairs } from '../fastcgi/pairs.ts';
@@ -22,44 +23,51 @@ const MAX_VALUES = 1000;
 export function getValues(
   address: Address,
   names: Iterable<string>,
-  { connectTimeout, headersTimeout }: { connectTimeout: number; headersTimeout: number },
+  timeouts: { connectTimeout: number; headersTimeout: number },
 ): Promise<Values> {
   return new Promise((resolve, reject) => {
-    connect(address, connectTimeout, (socket) => {
-      if (socket instanceof Error) return reject(socket);
-      const timer = after(headersTimeout, () =>
-        fail('FCGI_ERR_CLIENT_TIMEOUT', `it said nothing for ${headersTimeout} ms`),
-      );
-      const done = () => {
-        clearTimeout(timer);
-        parser.stop();
-        socket.destroy();
-      };
-      const fail = (code: FcgiError['code'], why: string, cause?: Error) => {
-        done();
-        reject(fcgiError(code, `The application does not tell its values: ${why}`, cause));
-      };
-      const parser = new RecordParser({
-        onRecord(type, _id, chunk, start, end) {
-          if (type !== FCGI_GET_VALUES_RESULT && type !== FCGI_UNKNOWN_TYPE) return;
-          const known = type === FCGI_UNKNOWN_TYPE ? [] : decodePairs(chunk.subarray(start, end), MAX_VALUES);
-          resolve(Object.fromEntries(known));
-          done();
-        },
-        onData() {},
-        onDataEnd() {},
-        onUnknown() {},
-      });
-      socket.on('error', (error) => fail('FCGI_ERR_CLIENT_CLOSED', error.message, error));
-      socket.on('close', () => fail('FCGI_ERR_CLIENT_CLOSED', 'it closed the connection'));
-      socket.on('data', (chunk) => {
-        try {
-          parser.write(chunk);
-        } catch (error) {
-          fail('FCGI_ERR_CLIENT_PROTOCOL', (error as Error).message, error as Error);
-        }
-      });
-      socket.write(encodeGetValues(names));
+    let socket: Socket | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const parser = new RecordParser({
+      onRecord(type, _id, chunk, start, end) {
+        if (type === FCGI_GET_VALUES_RESULT)
+          finish(Object.fromEntries(decodePairs(chunk.subarray(start, end), MAX_VALUES)));
+        else if (type === FCGI_UNKNOWN_TYPE) finish({});
+      },
+      onData() {},
+      onDataEnd() {},
+      onUnknown() {},
+    });
+
+    function finish(result: Values | FcgiError): void {
+      clearTimeout(timer);
+      parser.stop();
+      socket?.destroy();
+      if (result instanceof FcgiError) reject(result);
+      else resolve(result);
+    }
+    function fail(code: FcgiError['code'], why: string, cause?: unknown): void {
+      finish(fcgiError(code, `The application does not tell its values: ${why}`, cause));
+    }
+    function onBytes(bytes: Buffer): void {
+      try {
+        parser.write(bytes);
+      } catch (error) {
+        fail('FCGI_ERR_CLIENT_PROTOCOL', (error as Error).message, error);
+      }
+    }
+
+    connect(address, timeouts.connectTimeout, onBytes, (connected) => {
+      if (connected instanceof FcgiError) {
+        finish(connected);
+        return;
+      }
+      const { headersTimeout } = timeouts;
+      timer = after(headersTimeout, () => fail('FCGI_ERR_CLIENT_TIMEOUT', `it said nothing for ${headersTimeout} ms`));
+      socket = connected
+        .on('error', (error) => fail('FCGI_ERR_CLIENT_CLOSED', error.message, error))
+        .on('close', () => fail('FCGI_ERR_CLIENT_CLOSED', 'it closed the connection'));
+      connected.write(encodeGetValues(names));
     });
   });
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Connection } from './connection.ts';
 import { FCGI_END_REQUEST, FCGI_MAX_LENGTH, FCGI_REQUEST_COMPLETE, FCGI_STDOUT } from './constants.ts';
-import { encodeStream } from './records.ts';
+import { encodeStream, headerText } from './records.ts';
 import type { RequestSocket } from './request-socket.ts';
 
 /** Text whose characters are bytes (latin1), or bytes. */
@@ -58,7 +58,7 @@ export class Output {
     if (bytes > FCGI_MAX_LENGTH) {
       for (const part of parts) this.#long(type, id, part);
     } else {
-      this.#add(recordHeader(type, id, bytes), 8);
+      this.#add(headerText(type, id, bytes), 8);
       for (const part of parts) this.#add(part, part.length);
     }
   }
@@ -184,12 +184,8 @@ function settle(callbacks: WriteCallback[], answers: RequestSocket[], error: Err
 }
 
 function endRecords(id: number, protocolStatus: number): string {
-  const end = recordHeader(FCGI_STDOUT, id, 0) + recordHeader(FCGI_END_REQUEST, id, 8);
+  const end = headerText(FCGI_STDOUT, id, 0) + headerText(FCGI_END_REQUEST, id, 8);
   return `${end}\0\0\0\0${String.fromCharCode(protocolStatus)}\0\0\0`;
-}
-
-function recordHeader(type: number, id: number, length: number): string {
-  return String.fromCharCode(1, type, id >>> 8, id & 255, length >>> 8, length & 255, 0, 0);
 }
 
 /** Nearly every answer of nearly every web server ends so. */

@@ -62,6 +62,11 @@ export function writeHeader(
   return offset + FCGI_HEADER_LEN;
 }
 
+/** A record's header, without padding, as text, a character a byte (latin1). */
+export function headerText(type: number, requestId: number, length: number): string {
+  return String.fromCharCode(1, type, requestId >>> 8, requestId & 255, length >>> 8, length & 255, 0, 0);
+}
+
 /**
  * One record, padded to a multiple of 8 bytes as section 3.3 recommends. Without content it is the record that ends a
  * stream.
