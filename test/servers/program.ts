@@ -1,6 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,6 +70,18 @@ function accepts(port: number): Promise<boolean> {
 /** Debian has them where only root looks. */
 process.env.PATH += ':/usr/sbin';
 
+/** Its name has PHP's version. */
+export const PHP_FPM = existsSync('/usr/sbin')
+  ? (readdirSync('/usr/sbin').find((name) => /^php-fpm[\d.]+$/.test(name)) ?? 'php-fpm')
+  : 'php-fpm';
+
+interface Installed {
+  command: string;
+  /** What only works where it is installed. Default: to start it at all. */
+  args?: string[];
+  packages: string;
+}
+
 /** The program of each, or the module, and the Debian packages that it comes in. */
 const SERVERS = {
   nginx: { command: 'nginx', packages: 'nginx-light' },
@@ -88,6 +100,15 @@ const SERVERS = {
   // No server, but wanted as they are.
   chromium: { command: '/usr/bin/chromium', packages: 'chromium' },
 };
+  'php-fpm': { command: PHP_FPM, packages: 'php-fpm' },
+  libfcgi: {
+    command: 'cc',
+    args: ['-E', '-include', 'fcgi_stdio.h', '-x', 'c', '/dev/null', '-o', '/dev/null'],
+    packages: 'gcc libc6-dev libfcgi-dev',
+  },
+  'Perl’s FCGI': { command: 'perl', args: ['-MFCGI', '-e', '1'], packages: 'libfcgi-perl' },
+  Go: { command: 'go', args: ['version'], packages: 'golang-go' },
+} satisfies Record<string, Installed>;
 
 export type Server = keyof typeof SERVERS;
 
@@ -96,7 +117,7 @@ export type Server = keyof typeof SERVERS;
  * FCGI_TEST_SERVERS=required they fail.
  */
 export function describeWith(servers: Server | Server[] | undefined, name: string, body: () => void): void {
-  const missing = [servers ?? []].flat().filter((server) => !isInstalled(SERVERS[server].command));
+  const missing = [servers ?? []].flat().filter((server) => !isInstalled(SERVERS[server]));
   if (missing.length === 0) {
     describe(name, body);
     return;
@@ -113,8 +134,9 @@ export function describeWith(servers: Server | Server[] | undefined, name: strin
   }
 }
 
-function isInstalled(command: string): boolean {
-  return command.startsWith('/') ? existsSync(command) : !spawnSync(command, ['-v']).error;
+function isInstalled({ command, args }: Installed): boolean {
+  if (command.startsWith('/')) return existsSync(command);
+  return args === undefined ? !spawnSync(command, ['-v']).error : spawnSync(command, args).status === 0;
 }
 
 /** The text with one place replaced; throws where an example no longer has it. */
