@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { finished, type Readable } from 'node:stream';
 import { fcgiError } from '../../core/errors.ts';
 import type { Body } from './body.ts';
 import type { FcgiClient } from './client.ts';
@@ -127,9 +127,43 @@ function webResponse({ status, statusText, headers, stdout }: FcgiResponse): Res
 }
 
 function webBody(status: number, stdout: Readable): ConstructorParameters<typeof Response>[0] {
+  if (BODILESS.has(status)) {
+    stdout.resume();
+    return null;
+  }
   // All of it has come, as it mostly has of a small answer: no stream is built.
-  if (stdout instanceof ResponseBody && stdout.complete) return stdout.read() ?? (BODILESS.has(status) ? null : '');
-  if (!BODILESS.has(status)) return Readable.toWeb(stdout) as ReadableStream;
-  stdout.resume();
-  return null;
+  if (stdout instanceof ResponseBody && stdout.complete) return stdout.read() ?? '';
+  return webStream(stdout);
+}
+
+/** `Readable.toWeb` throws where nobody can catch it when data comes after it was cancelled (Node 20). */
+function webStream(stdout: Readable): ReadableStream<Uint8Array> {
+  let forget = () => {};
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const onData = (chunk: Uint8Array) => {
+          controller.enqueue(chunk);
+          if (controller.desiredSize! <= 0) stdout.pause();
+        };
+        const ignore = finished(stdout, (error) => {
+          if (error) controller.error(error);
+          else controller.close();
+        });
+        forget = () => {
+          ignore();
+          stdout.off('data', onData);
+        };
+        stdout.on('data', onData).pause();
+      },
+      pull() {
+        stdout.resume();
+      },
+      cancel() {
+        forget();
+        stdout.on('error', () => {}).destroy();
+      },
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: stdout.readableHighWaterMark }),
+  );
 }
