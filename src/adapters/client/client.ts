@@ -81,7 +81,8 @@ export class FcgiClient implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(this.#owner, request, resolve, reject);
       this.#exchanges.add(exchange);
-      if (this.#closed !== undefined) exchange.fail(destroyed());
+      if (request.signal?.aborted) exchange.handleEvent();
+      else if (this.#closed !== undefined) exchange.fail(destroyed());
       else if (this.#queue.length >= this.#settings.maxQueued) exchange.fail(overloaded());
       else if (this.#queue.length > 0 || !this.#send(exchange)) this.#enqueue(exchange, this.#queue.length);
     });

@@ -10,6 +10,9 @@ import { getValues } from './values.ts';
 /** Ids that a connection has (section 3.3). */
 const MAX_IDS = 65_535;
 
+/** How long an application may take to say whether it multiplexes: libfcgi does not understand the question, and waits. */
+const ASK_MS = 1000;
+
 /** The connections to one address. */
 export class Pool implements ConnectionOwner {
   readonly address: Address;
@@ -92,7 +95,7 @@ export class Pool implements ConnectionOwner {
     };
     getValues(this.address, [FCGI_MPXS_CONNS, FCGI_MAX_REQS], {
       connectTimeout: this.#settings.connectTimeout,
-      headersTimeout: this.#settings.connectTimeout,
+      headersTimeout: ASK_MS,
     }).then(
       (values) => {
         done();

@@ -413,6 +413,15 @@ describe('a signal', () => {
     expect(app.connections).toBe(0);
   });
 
+  it('that is aborted in the turn of the request gives it up', async () => {
+    const { app, client } = await talk(() => {});
+    const controller = new AbortController();
+    const answer = client.request(GET, '', { signal: controller.signal });
+    controller.abort(reason);
+    await expect(answer).rejects.toBe(reason);
+    expect(app.connections).toBe(0);
+  });
+
   it('gives up a request that waits for its answer, and closes its connection', async () => {
     const { app, client } = await talk(() => {});
     const controller = new AbortController();
