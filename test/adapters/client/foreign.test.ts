@@ -165,7 +165,13 @@ for (const name of Object.keys(foreign) as (keyof typeof foreign)[]) {
           else onTaken();
         },
       });
-      const params = { REQUEST_METHOD: 'POST', REQUEST_URI: '/', SERVER_PROTOCOL: 'HTTP/1.1', CONTENT_LENGTH: 10 };
+      const params = {
+        REQUEST_METHOD: 'POST',
+        REQUEST_URI: '/',
+        SERVER_PROTOCOL: 'HTTP/1.1',
+        A: 'b',
+        CONTENT_LENGTH: 10,
+      };
       const given = codeOf(client.request(params, body, { signal: controller.signal }));
       await taken;
       controller.abort(Object.assign(new Error(), { code: 'given up' }));
