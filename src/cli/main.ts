@@ -6,6 +6,10 @@ import { pages } from './pages.ts';
 
 /** The `fcgi` command: each subcommand is a file beside this one. */
 const COMMANDS: Record<string, { run(args: string[]): unknown; usage: string }> = { config, cgi, pages };
+import { request } from './request.ts';
+
+/** The `fcgi` command: each subcommand is a file beside this one. */
+const COMMANDS: Record<string, { run(args: string[]): unknown; usage: string }> = { config, cgi, request };
 
 function usage(): string {
   return Object.values(COMMANDS)
