@@ -10,21 +10,29 @@ const PARAMS = readFileSync(join(import.meta.dirname, '../examples/hello/site.co
   /^ *fastcgi_param .*;/gm,
 );
 
-/** @param {import('./contestant.js').Contestant} contestant */
-function host({ host, socket, protocol }) {
+/**
+ * What nginx passes requests to.
+ *
+ * @typedef {{ host: string, socket: string, protocol: 'http' | 'fastcgi', close?: boolean }} Upstream
+ *   close: a connection for each request
+ */
+
+/** @param {Upstream} upstream */
+function host({ host, socket, protocol, close }) {
   const pass =
     protocol === 'fastcgi'
-      ? ['fastcgi_keep_conn on;', ...(PARAMS ?? []), `fastcgi_pass ${host};`]
+      ? [`fastcgi_keep_conn ${close ? 'off' : 'on'};`, ...(PARAMS ?? []), `fastcgi_pass ${host};`]
       : ['proxy_http_version 1.1;', 'proxy_set_header Connection "";', `proxy_pass http://${host};`];
+  const keep = close ? '' : 'keepalive 64; keepalive_requests 1000000000;';
   return `
-  upstream ${host} { server unix:${socket}; keepalive 64; keepalive_requests 1000000000; }
+  upstream ${host} { server unix:${socket}; ${keep} }
   server { listen 127.0.0.1:PORT; server_name ${host}; location / { ${pass.join(' ')} } }`;
 }
 
 /**
- * One nginx worker in front of all contestants, told apart by the Host header.
+ * One nginx worker in front of all of them, told apart by the Host header.
  *
- * @param {import('./contestant.js').Contestant[]} contestants
+ * @param {Upstream[]} contestants
  * @param {string} folder
  * @param {string[]} pin
  */
@@ -50,7 +58,7 @@ http {
     child.kill();
     if (child.exitCode === null) await once(child, 'exit');
   };
-  return { port, stop };
+  return { port, pid: /** @type {number} */ (child.pid), stop };
 }
 
 /** @param {number} port */

@@ -1,14 +1,15 @@
 // @ts-check
 import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs, promisify } from 'node:util';
 import { CONTESTANTS, Contestant } from './contestant.js';
 import { startNginx } from './nginx.js';
+import { orderOf, pins, tableOf, writeSection } from './report.js';
 
 const HELP = `CPU time per request, relative to bare node:http, behind one nginx with kept-alive upstream connections.
 
@@ -82,13 +83,7 @@ async function main() {
     /** @type {Map<Contestant, number[]>} µs per request, one for each round */
     const costs = new Map(contestants.map((contestant) => [contestant, []]));
     for (let round = 0; round < rounds; round++) {
-      // Turned by one, and backwards every other time: whatever drifts meets everyone at every place.
-      const order = [
-        ...contestants.slice(round % contestants.length),
-        ...contestants.slice(0, round % contestants.length),
-      ];
-      if (round % 2 === 1) order.reverse();
-      for (const contestant of order) {
+      for (const contestant of orderOf(contestants, round)) {
         costs.get(contestant)?.push(await cost(contestant, nginx.port, loadCore, seconds));
       }
       process.stderr.write(`\rround ${round + 1} of ${rounds}${round + 1 === rounds ? '\n' : ''}`);
@@ -114,15 +109,6 @@ function unready() {
   ]) {
     if (spawnSync(program, [flag]).error) return `the benchmark needs ${program}: ${install}`;
   }
-}
-
-/** The server has one core to itself, nginx and wrk share another, where the system lets us choose. */
-function pins() {
-  if (availableParallelism() < 2 || spawnSync('taskset', ['-V']).error) return [[], []];
-  return [
-    ['taskset', '-c', '0'],
-    ['taskset', '-c', '1'],
-  ];
 }
 
 /** @param {Contestant} contestant @param {number} port */
@@ -152,48 +138,18 @@ async function cost(contestant, port, pin, seconds) {
 
 /** @param {Map<Contestant, number[]>} costs */
 function report(costs) {
-  const [base] = costs.values();
-  const rows = [...costs].map(([contestant, own]) => {
-    // Paired: each round's cost by the same round's base, so that what slows both cancels out.
-    const ratios = own.map((cost, round) => cost / base[round]).sort((a, b) => a - b);
-    const [low, middle, high] = [ratios[0], median(ratios), ratios[ratios.length - 1]].map((ratio) => ratio.toFixed(2));
-    return [contestant.title, middle, `${low} – ${high}`, median([...own].sort((a, b) => a - b)).toFixed(1)];
-  });
-  const table = `${markdown([['', 'median ratio', 'min – max', 'CPU µs, this machine'], ...rows])}
+  const table = `${tableOf(costs)}
 
 Node ${process.version}, ${rounds} rounds of ${seconds} s each, ${CONNECTIONS} connections.`;
   console.log(table);
-  if (values.write) {
-    writeFileSync(
-      new URL('RESULTS.md', import.meta.url),
-      `# CPU time per request
-
-User and system time of the server's process, behind one nginx over unix sockets with kept-alive upstream
+  if (!values.write) return;
+  writeSection(
+    'Servers',
+    `User and system time of the server's process, behind one nginx over unix sockets with kept-alive upstream
 connections, relative to bare \`node:http\` in the same round. Every server answers the same body to the same
 browser's request, each as it comes: this package and Express with an ETag, the others without. Written by
 \`npm run bench -- --write\`; the ratios are what to compare, not the times.
 
-${table}
-`,
-    );
-  }
-}
-
-/**
- * A table whose columns are aligned in the source, too; all but the first to the right.
- *
- * @param {string[][]} rows the first is the head
- */
-function markdown([head, ...rows]) {
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
-  const line = (/** @type {string[]} */ cells) =>
-    `| ${cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join(' | ')} |`;
-  const rule = widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  return [head, rule, ...rows].map(line).join('\n');
-}
-
-/** @param {number[]} sorted */
-function median(sorted) {
-  const middle = sorted.length / 2;
-  return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle) - 1]) / 2;
+${table}`,
+  );
 }

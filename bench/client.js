@@ -1,0 +1,183 @@
+// @ts-check
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { startNginx } from './nginx.js';
+import { orderOf, pins, tableOf, writeSection } from './report.js';
+
+const HELP = `CPU time per request of FastCGI clients, relative to nginx, which asks the same application.
+
+node bench/client.js [--short] [--rounds N] [--seconds N] [--write]
+
+  --short      fewer and shorter rounds
+  --rounds     how often each is measured (default 10, short 4)
+  --seconds    how long each time (default 2, short 1)
+  --write      puts the tables into bench/RESULTS.md`;
+
+const CONCURRENCY = 32;
+const WARM_UP_SECONDS = 2;
+/** Of a tick of the clock that /proc counts in, µs. */
+const TICK = 10_000;
+
+/** What is compared with what: the first of each is nginx. */
+const GROUPS = {
+  'kept connections': {
+    nginx: 'nginx, HTTP included',
+    fcgi: 'client.request',
+    'fcgi-multiplex': 'client.request, multiplexed',
+    'fcgi-fetch': 'client.fetch',
+    'fastcgi-client-multiplex': 'fastcgi-client 0.2, multiplexed',
+  },
+  'a connection for each request': {
+    'nginx-close': 'nginx, HTTP included',
+    'fcgi-close': 'client.request',
+    'fastcgi-client': 'fastcgi-client 0.2',
+  },
+};
+
+const { values } = parseArgs({
+  options: {
+    help: { type: 'boolean', short: 'h' },
+    short: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds ?? (values.short ? 4 : 10));
+const seconds = Number(values.seconds ?? (values.short ? 1 : 2));
+
+/**
+ * @typedef {{ title: string, cost(seconds: number): Promise<number>, stop(): Promise<void> }} Client
+ *   cost: µs of CPU time for each request of a burst
+ */
+
+if (values.help) console.log(HELP);
+else await main();
+
+async function main() {
+  const folder = mkdtempSync(join(tmpdir(), 'fcgi-bench-'));
+  const [clientCore, otherCore] = pins();
+  /** @type {{ stop(): unknown }[]} */
+  const running = [];
+  try {
+    const socket = join(folder, 'app.sock');
+    const application = fork(otherCore, 'application.js', socket);
+    running.push({ stop: () => application.kill() });
+    await once(application, 'message');
+
+    const upstreams = ['nginx', 'nginx-close'].map((host) => {
+      return /** @type {const} */ ({ host, socket, protocol: 'fastcgi', close: host === 'nginx-close' });
+    });
+    const nginx = await startNginx([...upstreams], folder, clientCore);
+    running.push(nginx);
+
+    for (const [group, titles] of Object.entries(GROUPS)) {
+      /** @type {Map<Client, number[]>} */
+      const costs = new Map();
+      for (const [name, title] of Object.entries(titles)) {
+        const client = name.startsWith('nginx')
+          ? nginxClient(title, name, nginx, otherCore)
+          : await nodeClient(title, name, socket, clientCore);
+        running.push(client);
+        costs.set(client, []);
+      }
+      const clients = [...costs.keys()];
+      for (const client of clients) await client.cost(WARM_UP_SECONDS);
+      for (let round = 0; round < rounds; round++) {
+        for (const client of orderOf(clients, round)) costs.get(client)?.push(await client.cost(seconds));
+        process.stderr.write(`\r${group}: round ${round + 1} of ${rounds}${round + 1 === rounds ? '\n' : ''}`);
+      }
+      for (const client of clients) await client.stop();
+      report(group, costs);
+    }
+  } finally {
+    await Promise.all(running.map((program) => program.stop()));
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @param {string[]} pin @param {string} file @param {string[]} args */
+function fork(pin, file, ...args) {
+  const [command, ...before] = [
+    ...pin,
+    process.execPath,
+    '--no-deprecation',
+    join(import.meta.dirname, 'clients', file),
+  ];
+  return spawn(command, [...before, ...args], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+}
+
+/** @param {string} title @param {string} name @param {string} socket @param {string[]} pin @returns {Promise<Client>} */
+async function nodeClient(title, name, socket, pin) {
+  const child = fork(pin, 'host.js', join(import.meta.dirname, 'clients', `${name}.js`), socket, String(CONCURRENCY));
+  const ended = once(child, 'exit').then(() => {
+    throw new Error(`${title} ended`);
+  });
+  ended.catch(() => {});
+  const told = () => Promise.race([once(child, 'message'), ended]);
+  await told();
+  return {
+    title,
+    async cost(seconds) {
+      const answer = told();
+      child.send(seconds * 1000);
+      const [{ cpu, requests }] = await answer;
+      return cpu / requests;
+    },
+    async stop() {
+      child.kill();
+    },
+  };
+}
+
+/**
+ * @param {string} title @param {string} host @param {{ port: number, pid: number }} nginx @param {string[]} pin
+ * @returns {Client}
+ */
+function nginxClient(title, host, { port, pid }, pin) {
+  const worker = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  const cpuTime = () => {
+    const fields = readFileSync(`/proc/${worker}/stat`, 'utf8').split(') ')[1].split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK;
+  };
+  const headers = [
+    `Host: ${host}`,
+    'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+    'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+    'Accept-Language: en-US,en;q=0.5',
+    'Accept-Encoding: gzip, deflate, br',
+  ].flatMap((header) => ['-H', header]);
+  return {
+    title,
+    async cost(seconds) {
+      const before = cpuTime();
+      const [command, ...args] = [...pin, 'wrk', '-t', '1', '-c', String(CONCURRENCY), '-d', `${seconds}s`, ...headers];
+      const { stdout } = await promisify(execFile)(command, [...args, `http://127.0.0.1:${port}/hello?name=world`]);
+      const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
+      if (!(requests > 0) || /Non-2xx|Socket errors/.test(stdout)) throw new Error(`nginx failed:\n${stdout}`);
+      return (cpuTime() - before) / requests;
+    },
+    async stop() {},
+  };
+}
+
+/** @param {string} group @param {Map<Client, number[]>} costs */
+function report(group, costs) {
+  const table = `${tableOf(costs)}
+
+Node ${process.version}, ${rounds} rounds of ${seconds} s each, ${CONCURRENCY} requests at a time.`;
+  console.log(`\n${group}\n\n${table}`);
+  if (!values.write) return;
+  writeSection(
+    `Clients, ${group}`,
+    `User and system time of the client's process, which asks a small application for the same page over a unix socket with
+the parameters that nginx sends, relative to that of an nginx worker which does so for HTTP requests. Written by
+\`npm run bench -- --write\`.
+
+${table}`,
+  );
+}

@@ -1,0 +1,4 @@
+// @ts-check
+import { over } from './fastcgi-client.js';
+
+export default over(true);
