@@ -11,7 +11,8 @@ import { CONTESTANTS, Contestant } from './contestant.js';
 import { startNginx } from './nginx.js';
 import { orderOf, pins, tableOf, writeSection } from './report.js';
 
-const HELP = `CPU time per request, relative to bare node:http, behind one nginx with kept-alive upstream connections.
+const HELP = `CPU time per request, relative to bare node:http, behind one nginx with kept-alive upstream connections; then that of
+clients, see client.js.
 
 node bench/run.js [--short] [--only LIST] [--rounds N] [--seconds N] [--write]
 
@@ -37,11 +38,13 @@ const CONNECTIONS = 32;
 const WARM_UP_SECONDS = 2;
 const BODY = 'Hello World';
 
+const everybody = Object.keys(CONTESTANTS).join(',');
+
 const { values } = parseArgs({
   options: {
     help: { type: 'boolean', short: 'h' },
     short: { type: 'boolean', default: false },
-    only: { type: 'string', default: Object.keys(CONTESTANTS).join(',') },
+    only: { type: 'string', default: everybody },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     write: { type: 'boolean', default: false },
@@ -59,6 +62,8 @@ if (values.help) {
     process.exitCode = 1;
   } else {
     await main();
+    // The other side of the socket has its own.
+    if (values.only === everybody) await import('./client.js');
   }
 }
 

@@ -49,7 +49,10 @@ test.each(all.filter(isApp))('the app in $where answers as it says', async ({ wh
   const source = (...path: string[]) => `'${join(root, 'src', ...path)}'`;
   writeFileSync(
     file,
-    code.replaceAll("'fcgi'", source('index.ts')).replaceAll("'fcgi/middleware'", source('middleware', 'index.ts')),
+    code
+      .replaceAll("'fcgi'", source('index.ts'))
+      .replaceAll("'fcgi/client'", source('adapters', 'client', 'index.ts'))
+      .replaceAll("'fcgi/middleware'", source('middleware', 'index.ts')),
   );
   const { default: app } = await import(pathToFileURL(file).href);
   const origin = await served(app);
@@ -76,6 +79,7 @@ test.each(all.filter((program) => !isApp(program)))('the program in $where serve
     const isHttp = /MinimalHttpHandler|http: \d|node:http/.test(code);
     if (/listen\(\d|http: \d/.test(code)) await program.accepts(port);
     else await expect.poll(() => existsSync(socket) || program.output).toBe(true);
+    if (existsSync(socket)) await program.accepts(socket);
     for (const [, method, path, body, answer] of code.matchAll(new RegExp(ANSWER, 'gm'))) {
       const bytes = body === undefined ? undefined : Buffer.from(body);
       const given = isHttp

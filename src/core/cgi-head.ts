@@ -1,7 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { fcgiError } from './errors.ts';
 
-export type Header = [name: string, value: string];
+type Header = [name: string, value: string];
 
 /** The head of a CGI answer (RFC 3875, section 6.3). */
 export interface CgiHead {

@@ -24,9 +24,9 @@ export class Program {
     }
   }
 
-  /** Waits until something accepts connections on the port; throws with its output if the program ends before. */
-  async accepts(port: number): Promise<void> {
-    while (!(await accepts(port))) {
+  /** Waits until something accepts connections on the port, or at the path; throws with its output if the program ends before. */
+  async accepts(at: number | string): Promise<void> {
+    while (!(await accepts(at))) {
       if (this.child.exitCode !== null) throw new Error(`${this.child.spawnfile} ended:\n${this.output}`);
       await sleep(10);
     }
@@ -58,12 +58,14 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-function accepts(port: number): Promise<boolean> {
+function accepts(at: number | string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
+    const socket = typeof at === 'string' ? connect(at) : connect(at, '127.0.0.1');
+    socket.on('error', () => resolve(false));
+    socket.on('connect', () => {
       socket.destroy();
       resolve(true);
-    }).on('error', () => resolve(false));
+    });
   });
 }
 

@@ -121,7 +121,8 @@ export class FcgiClient implements AsyncDisposable {
   /** Gives up the requests under way, with FCGI_ERR_CLIENT_DESTROYED unless told otherwise, and closes all connections. */
   destroy(error: Error = destroyed()): void {
     this.close();
-    for (const exchange of this.#exchanges) exchange.fail(error);
+    // Those that wait first: they would take the places of the others.
+    for (const exchange of [...this.#queue, ...this.#exchanges]) exchange.fail(error);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

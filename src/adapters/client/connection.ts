@@ -91,6 +91,7 @@ export class ClientConnection implements RecordHandler {
       return this.#gatheredBytes <= COPY_BYTES;
     }
     if (this.#closed) return false;
+    if (parts.length === 1) return this.#socket.write(parts[0] as string, 'latin1');
     this.#socket.cork();
     for (const part of parts) this.#socket.write(part as string, 'latin1');
     this.#socket.uncork();
@@ -128,14 +129,14 @@ export class ClientConnection implements RecordHandler {
     else this.#socket.resume();
   }
 
-  /** Requests under way fail with the error. */
-  destroy(error: FcgiError = closed()): void {
+  /** Requests under way fail, with the error if there is one. */
+  destroy(error?: FcgiError): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#parser.stop();
     this.#socket.destroy();
     this.#owner.onClosed(this);
-    for (const exchange of this.#exchanges) exchange?.fail(error);
+    for (const exchange of this.#exchanges) exchange?.fail(error ?? closed());
   }
 
   // ---- What comes in -----------------------------------------------------------------------------

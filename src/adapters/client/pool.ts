@@ -4,7 +4,7 @@ import { FCGI_MAX_REQS, FCGI_MPXS_CONNS } from '../fastcgi/constants.ts';
 import { connect } from './connect.ts';
 import { ClientConnection, type ConnectionOwner } from './connection.ts';
 import type { Exchange } from './exchange.ts';
-import type { ClientSettings } from './options.ts';
+import { type ClientSettings, timerMs } from './options.ts';
 import { getValues } from './values.ts';
 
 /** Ids that a connection has (section 3.3). */
@@ -30,7 +30,7 @@ export class Pool implements ConnectionOwner {
   /** @param onRoom Called when there may be room again. */
   constructor(address: Address, settings: ClientSettings, onRoom: () => void) {
     this.address = address;
-    this.keepAliveTimeout = settings.keepAliveTimeout;
+    this.keepAliveTimeout = timerMs(settings.keepAliveTimeout);
     this.#settings = settings;
     this.#onRoom = onRoom;
     this.#capacity = settings.multiplex ? undefined : 1;

@@ -52,7 +52,7 @@ export class RecordParser {
   #padding = 0;
 
   // What the chunks before this one left: the first bytes of a header, or of a record that is no stream.
-  readonly #header = Buffer.alloc(FCGI_HEADER_LEN);
+  readonly #header = Buffer.allocUnsafe(FCGI_HEADER_LEN);
   #headerBytes = 0;
   #record: Buffer | undefined;
 

@@ -1,14 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import type { ClientOptions } from '../../../src/adapters/client/index.ts';
 import { describeWith, Program, temporaryFolder } from '../../servers/program.ts';
-import { eventually } from '../fastcgi/client.ts';
 import { clientOf, codeOf } from './application.ts';
 
 /** What each of them is to do: say the method, a parameter, the body's length, and write to stderr. */
@@ -93,12 +90,6 @@ const CAN = {
   Go: { values: { FCGI_MPXS_CONNS: '1' }, stderr: '', appStatus: 0 },
 };
 
-async function accepts(path: string): Promise<void> {
-  const socket = connect(path);
-  await once(socket, 'connect');
-  socket.destroy();
-}
-
 for (const name of Object.keys(foreign) as (keyof typeof foreign)[]) {
   describeWith(name, `${name}, of which the client`, () => {
     const can = CAN[name];
@@ -113,7 +104,7 @@ for (const name of Object.keys(foreign) as (keyof typeof foreign)[]) {
       onTestFinished(async () => {
         await program.stop();
       });
-      await eventually(() => accepts(path));
+      await program.accepts(path);
       return clientOf({ path }, options);
     }
 

@@ -77,6 +77,22 @@ describe('connections', () => {
     expect(await bodyOf(client.request(GET))).toBe('');
   });
 
+  it('may be kept for ever', async () => {
+    const unlimited = Number.POSITIVE_INFINITY;
+    const { app, client } = await talk((request) => request.answer('hello'), {
+      keepAlive: true,
+      connections: unlimited,
+      maxQueued: unlimited,
+      connectTimeout: unlimited,
+      headersTimeout: unlimited,
+      bodyTimeout: unlimited,
+      keepAliveTimeout: unlimited,
+    });
+    expect(await bodyOf(client.request(GET))).toBe('hello');
+    expect(await bodyOf(client.request(GET))).toBe('hello');
+    expect(app.connections).toBe(1);
+  });
+
   it('do not keep the process alive between requests', async () => {
     const { client } = await talk((request) => request.answer(''), { keepAlive: true });
     await bodyOf(client.request(GET));
