@@ -3,13 +3,10 @@ import { FcgiError } from '../core/errors.ts';
 import { cgi } from './cgi.ts';
 import { config } from './config.ts';
 import { pages } from './pages.ts';
-
-/** The `fcgi` command: each subcommand is a file beside this one. */
-const COMMANDS: Record<string, { run(args: string[]): unknown; usage: string }> = { config, cgi, pages };
 import { request } from './request.ts';
 
 /** The `fcgi` command: each subcommand is a file beside this one. */
-const COMMANDS: Record<string, { run(args: string[]): unknown; usage: string }> = { config, cgi, request };
+const COMMANDS: Record<string, { run(args: string[]): unknown; usage: string }> = { config, cgi, pages, request };
 
 function usage(): string {
   return Object.values(COMMANDS)

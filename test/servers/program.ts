@@ -101,7 +101,6 @@ const SERVERS = {
   systemd: { command: 'systemd-socket-activate', packages: 'systemd' },
   // No server, but wanted as they are.
   chromium: { command: '/usr/bin/chromium', packages: 'chromium' },
-};
   'php-fpm': { command: PHP_FPM, packages: 'php-fpm' },
   libfcgi: {
     command: 'cc',
