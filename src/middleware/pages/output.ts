@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import type { Response } from '../../core/response.ts';
 import { ANSWERING, sendWhole } from '../../core/send.ts';
 import type { Background } from './background.ts';
@@ -30,6 +31,8 @@ export class Output implements Writer {
   /** What has to be written first: promises that the page may not have waited for. */
   #before: Promise<void> | undefined;
   #turn: NodeJS.Immediate | undefined;
+  /** Whether there are bytes of who knows what in it. */
+  #isBinary = false;
 
   constructor(res: Response, size: number, background: Background) {
     this.#res = res;
@@ -50,11 +53,23 @@ export class Output implements Writer {
     return arguments.length > 1 ? this.#addAll(arguments, true) : this.#add(value, true);
   }
 
-  /** As it is. */
+  /** As it is, also bytes. */
   print(...values: unknown[]): Promise<void> | undefined;
   print(value?: unknown): Promise<void> | undefined {
     // biome-ignore lint/complexity/noArguments: see echo
     return arguments.length > 1 ? this.#addAll(arguments, false) : this.#add(value, false);
+  }
+
+  /** A file as it is; resolves to its size in bytes. */
+  file(path: string): Promise<number> {
+    return this.#after(async () => {
+      let size = 0;
+      for await (const chunk of createReadStream(path)) {
+        size += chunk.length;
+        await this.#appendBinary(chunk);
+      }
+      return size;
+    });
   }
 
   /** Sends what there is, and the head before it; not what an `obStart` holds. */
@@ -67,7 +82,8 @@ export class Output implements Writer {
     clearImmediate(this.#turn);
     const res = this.#res;
     if (res.writableEnded || res.destroyed || res[ANSWERING]) return;
-    const text = this.#text.length <= MAX_STRING ? this.#text.toString() : this.#text.take();
+    const isText = this.#text.length <= MAX_STRING && !this.#isBinary;
+    const text = isText ? this.#text.toString() : this.#text.take();
     if (res.headersSent) res.end(text);
     else sendWhole(res, text, res.hasHeader('content-type') ? undefined : HTML, false);
   }
@@ -78,8 +94,20 @@ export class Output implements Writer {
     this.#text.cut(0);
   }
 
-  obStart(): void {
+  /** How many `obStart` there are. */
+  get obLevel(): number {
+    return this.#marks.length;
+  }
+
+  obStart(): true {
     this.#marks.push(this.#text.length);
+    return true;
+  }
+
+  /** In bytes. */
+  obLength(): number | undefined {
+    const mark = this.#marks.at(-1);
+    return mark === undefined ? undefined : this.#text.length - mark;
   }
 
   /** What was written since the innermost `obStart`; undefined if there is none. */
@@ -95,6 +123,13 @@ export class Output implements Writer {
     return mark !== undefined;
   }
 
+  /** The two together. */
+  obTake(drop: boolean): string | undefined {
+    const contents = this.obContents();
+    this.obEnd(drop);
+    return contents;
+  }
+
   #add(value: unknown, escaped: boolean): Promise<void> | undefined {
     if (typeof value === 'string' && this.#before === undefined) return this.#append(value, escaped);
     if (value === undefined || value === null || value === false) return undefined;
@@ -106,6 +141,7 @@ export class Output implements Writer {
 
   #append(value: unknown, escaped: boolean): Promise<void> | undefined {
     if (value === undefined || value === null || value === false) return undefined;
+    if (value instanceof Uint8Array && !escaped) return this.#appendBinary(value);
     const text = typeof value === 'string' ? value : String(value);
     if (escaped) this.#text.addEscaped(text);
     else this.#text.add(text);
@@ -115,6 +151,11 @@ export class Output implements Writer {
   #appendBytes(bytes: Uint8Array): Promise<void> | undefined {
     this.#text.addBytes(bytes);
     return this.#added();
+  }
+
+  #appendBinary(bytes: Uint8Array): Promise<void> | undefined {
+    this.#isBinary = true;
+    return this.#appendBytes(bytes);
   }
 
   #addAll(values: Iterable<unknown>, escaped: boolean): Promise<void> | undefined {
@@ -139,7 +180,7 @@ export class Output implements Writer {
   };
 
   /** Keeps what is written in its order, also where a page does not wait. */
-  #after(write: () => Promise<void> | undefined): Promise<void> {
+  #after<T>(write: () => T | Promise<T>): Promise<T> {
     const written = (this.#before ?? Promise.resolve()).then(write);
     const done = () => {
       if (this.#before === before) this.#before = undefined;

@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import type { Request } from '../../core/request.ts';
 import type { Response } from '../../core/response.ts';
 import type { CookieOptions } from '../../core/set-cookie.ts';
@@ -99,13 +100,34 @@ export class Scope {
     return () => output.obContents() ?? false;
   }
 
+  get ob_get_length() {
+    const { output } = this.#run;
+    return () => output.obLength() ?? false;
+  }
+
+  get ob_get_level() {
+    const { output } = this.#run;
+    return () => output.obLevel;
+  }
+
   get ob_get_clean() {
     const { output } = this.#run;
-    return () => {
-      const contents = output.obContents() ?? false;
-      output.obEnd(true);
-      return contents;
-    };
+    return () => output.obTake(true) ?? false;
+  }
+
+  get ob_get_flush() {
+    const { output } = this.#run;
+    return () => output.obTake(false) ?? false;
+  }
+
+  get ob_clean() {
+    const { output } = this.#run;
+    return () => output.obEnd(true) && output.obStart();
+  }
+
+  get ob_flush() {
+    const { output } = this.#run;
+    return () => output.obEnd(false) && output.obStart();
   }
 
   get ob_end_clean() {
@@ -119,39 +141,57 @@ export class Scope {
   }
 
   /**
-   * Sets a header, in the place of one of that name unless `replace` is false; or, in PHP's manner, a whole line:
-   * `header('Location: /')`, `header('HTTP/1.1 404 Not Found')`. Location makes the status 302, unless it is 201 or 3xx.
+   * Sets a header, in the place of one of that name unless `replace` is false, or in PHP's manner a whole line, with the
+   * status if it is to have another: `header('Location: /', true, 301)`, `header('HTTP/1.1 404 Not Found')`. Location makes
+   * the status 302, unless it is 201 or 3xx. Types of text have `charset=utf-8` unless told.
    */
   get header() {
     const { res } = this.#run;
-    return (line: string, value?: string | number | readonly string[], replace = true): void => {
+    function header(line: string, replace?: boolean, status?: number): void;
+    function header(name: string, value: string | number | readonly string[], replace?: boolean): void;
+    function header(line: string, second?: unknown, third?: unknown): void {
       const status = /^HTTP\/\d(?:\.\d)? (\d{3})/.exec(line)?.[1];
-      if (status !== undefined) {
-        res.status(Number(status));
-        return;
-      }
-      const [, before = '', after = ''] =
-        value === undefined ? (/^([^:]*):\s*(.*)$/s.exec(line) ?? ['', line]) : ['', line, value];
-      const name = String(before);
-      if (replace) res.set(name, after as string);
-      else res.append(name, after as string);
-      const isRedirect = res.statusCode === 201 || (res.statusCode >= 300 && res.statusCode < 400);
-      if (name.toLowerCase() === 'location' && !isRedirect) res.status(302);
-    };
+      if (status !== undefined) res.status(Number(status));
+      else if (line.includes(':')) {
+        const [, name = '', value] = /^([^:]*):\s*(.*)$/s.exec(line)!;
+        setHeader(res, name, value, second as boolean);
+        if (typeof third === 'number') res.status(third);
+      } else setHeader(res, line, second, third as boolean);
+    }
+    return header;
   }
 
   /**
-   * Sets a cookie as `res.cookie` does; of PHP's own options it knows `expires` in seconds since 1970, `httponly` and
-   * `samesite`.
+   * Sets a cookie as `res.cookie` does, with that one's options or PHP's: `expires` in seconds since 1970, `httponly`,
+   * `samesite`; or with PHP's arguments. Without a value it is taken away.
    */
   get setcookie() {
     const { res } = this.#run;
-    return (name: string, value: unknown = '', options: PhpCookieOptions = {}): void => {
+    return (
+      name: string,
+      value?: unknown,
+      given: PhpCookieOptions | Date | number = {},
+      path?: string,
+      domain?: string,
+      secure?: boolean,
+      httpOnly?: boolean,
+    ): void => {
+      const isMoment = typeof given === 'number' || given instanceof Date;
+      const options: PhpCookieOptions = isMoment ? { expires: given, path, domain, secure, httpOnly } : given;
       const { expires, httponly, samesite, ...rest } = options;
       const date = typeof expires === 'number' ? new Date(expires * 1000) : expires;
       const sameSite = samesite?.toLowerCase() as CookieOptions['sameSite'];
-      // In PHP, 0 is the time when the browser is closed.
-      res.cookie(name, value, { httpOnly: httponly, sameSite, ...rest, expires: expires === 0 ? undefined : date });
+      // In PHP, 0 is the time when the browser is closed, and an empty domain or path none.
+      const all = {
+        httpOnly: httponly,
+        sameSite,
+        ...rest,
+        domain: rest.domain || undefined,
+        path: rest.path || undefined,
+        expires: expires === 0 ? undefined : date,
+      };
+      if (value === undefined || value === null || value === false || value === '') res.clearCookie(name, all);
+      else res.cookie(name, value, all);
     };
   }
 
@@ -175,6 +215,11 @@ export class Scope {
     };
   }
 
+  /** Writes a file as it is, and gives its size in bytes. `path` is beside this page, unless it is absolute. */
+  get readfile() {
+    return (path: string) => this.#run.output.file(resolve(dirname(this.#file), path));
+  }
+
   /** Ends the page, also from an include; writes a message before, as it is. */
   get exit() {
     const { output } = this.#run;
@@ -192,6 +237,20 @@ export class Scope {
   /** The same, unless it has been included in this request. */
   get include_once() {
     return (path: string, locals: Record<string, unknown> = {}) => this.#run.include(this.#file, path, locals, true);
+  }
+}
+
+function setHeader(res: Response, name: string, value: unknown, replace = true): void {
+  const isText = name.toLowerCase() === 'content-type' && /^text\/[^;]*$/i.test(String(value));
+  if (name.toLowerCase() === 'location') {
+    res.location(String(value));
+    const isRedirect = res.statusCode === 201 || (res.statusCode >= 300 && res.statusCode < 400);
+    if (!isRedirect) res.status(302);
+  } else if (replace) {
+    // Not by `set`, which gives other types a charset as well.
+    res.setHeader(name, isText ? `${value}; charset=utf-8` : (value as string));
+  } else {
+    res.append(name, value as string);
   }
 }
 

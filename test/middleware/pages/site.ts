@@ -9,7 +9,7 @@ const LONG_AGO = 10;
 let writes = 0;
 
 /** Writes a file as if it had been there for a while, at another time than any before. */
-export function writePage(folder: string, name: string, text: string): string {
+export function writePage(folder: string, name: string, text: string | Buffer): string {
   const file = join(folder, name);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
@@ -20,7 +20,7 @@ export function writePage(folder: string, name: string, text: string): string {
 }
 
 /** A folder with these files, gone after the test. */
-export function makeSite(files: Record<string, string>): string {
+export function makeSite(files: Record<string, string | Buffer>): string {
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-site-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   for (const [name, text] of Object.entries(files)) writePage(folder, name, text);
