@@ -17,6 +17,15 @@ export interface PhpFpm {
  * @param pool Lines of its configuration, which come before those that every test has.
  */
 export async function startPhpFpm(scripts: Record<string, string>, pool: string[] = []): Promise<PhpFpm> {
+  const fpm = await openPhpFpm(scripts, pool);
+  onTestFinished(async () => {
+    await fpm.program.stop();
+  });
+  return fpm;
+}
+
+/** The same, for whoever stops it. */
+export async function openPhpFpm(scripts: Record<string, string>, pool: string[] = []): Promise<PhpFpm> {
   const folder = temporaryFolder();
   const socket = join(folder, 'fpm.sock');
   const root = join(folder, 'www');
@@ -50,9 +59,6 @@ ${pool.join('\n')}
   );
   const args = ['-F', '-R', '-n', '-y', join(folder, 'fpm.conf')];
   const program = new Program(PHP_FPM, args, folder);
-  onTestFinished(async () => {
-    await program.stop();
-  });
   const said = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
   await eventually(() => {
     if (program.child.exitCode === null && !said().includes('ready to handle connections')) {

@@ -1,0 +1,2 @@
+<?php if ($level === 2) return; ?>
+<aside><?= str_repeat('*', $level) ?> <?= $words ?></aside>

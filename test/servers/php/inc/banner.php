@@ -1,0 +1,1 @@
+<div class="banner"><?= htmlspecialchars($config['name']) ?> since <?= $config['since'] ?></div>

@@ -1,0 +1,3 @@
+<p>Before</p>
+<?php
+throw new LogicException('secret ' . $sum);
