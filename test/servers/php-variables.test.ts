@@ -103,6 +103,11 @@ describeWith(['nginx', 'php-fpm'], '$_GET, $_POST, $_COOKIE and $_REQUEST', () =
     expect([php.get, jhtml.get]).toEqual([ofPhp, ofPages]);
   });
 
+  it('of a form that is put are on purpose not as in PHP: $_POST has it', async () => {
+    const { php, jhtml } = await variables(send('PUT', 'a[]=1'));
+    expect([php.post, jhtml.post]).toEqual([{}, { a: ['1'] }]);
+  });
+
   it.each(OTHER_COOKIES)(
     'of the cookies %j are on purpose not as in PHP: %s',
     async (cookies, _why, ofPhp, ofPages) => {

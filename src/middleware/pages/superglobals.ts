@@ -96,9 +96,11 @@ export class Superglobals {
   async #read(): Promise<void> {
     const req = this.#req;
     const max = this.#site.maxInputVars;
+    const type = req.is('urlencoded', 'multipart/form-data');
+    if (!type) return;
     if (typeof req.body === 'object' && req.body !== null) {
       this.#made.$_POST = nest(fieldsOf(req.body), max);
-    } else if (req.is('application/x-www-form-urlencoded')) {
+    } else if (type === 'urlencoded') {
       this.#made.$_POST = nest(new URLSearchParams(await req.text()), max);
     }
   }
@@ -109,12 +111,19 @@ export class Superglobals {
   }
 }
 
-/** The fields of a form that was parsed before: one that came more than once has an array. */
-function fieldsOf(body: object): [name: string, value: string][] {
+/** The fields of a form that was parsed before, nested or not: one that came more than once has an array. */
+function fieldsOf(body: object): Field[] {
   return Object.entries(body).flatMap(([name, value]) =>
-    [value].flat().map((one): [string, string] => [name, String(one)]),
+    Array.isArray(value) && name.endsWith(']') ? value.map((one): Field => [name, String(one)]) : leavesOf(name, value),
   );
 }
+
+function leavesOf(name: string, value: unknown): Field[] {
+  if (typeof value !== 'object' || value === null) return [[name, String(value)]];
+  return Object.entries(value).flatMap(([key, one]) => leavesOf(`${name}[${key}]`, one));
+}
+
+type Field = [name: string, value: string];
 
 function removeEnd(text: string, end: string): string {
   return text.endsWith(end) ? text.slice(0, -end.length) : text;
