@@ -4,6 +4,7 @@ import { fcgiError } from '../core/errors.ts';
 import type { Request } from '../core/request.ts';
 import type { Response } from '../core/response.ts';
 import type { NextFunction } from '../core/types.ts';
+import { type MultipartOptions, multipart } from './multipart.ts';
 import { describeFailure, type Failure, showFailure } from './pages/failure.ts';
 import { ADD_SLASH, type Found, findScript, findUrl } from './pages/find.ts';
 import { PageRun } from './pages/page-run.ts';
@@ -23,8 +24,10 @@ export interface PagesOptions {
   buffer?: number;
   /** What pages see as `$_ENV`. Default: nothing of the process's own. */
   env?: Record<string, string>;
-  /** The most variables in each of `$_GET`, `$_POST` and `$_COOKIE`; more are refused with 400. Default 1000. */
+  /** The most variables in each of `$_GET`, `$_POST`, `$_COOKIE` and `$_FILES`; more are refused with 400. Default 1000. */
   maxInputVars?: number;
+  /** How forms with files are taken, as `multipart()` has it. */
+  multipart?: MultipartOptions;
   /** Whether errors are shown in the browser. Default: whether the setting `env` is `development`. */
   displayErrors?: boolean;
 }
@@ -62,7 +65,7 @@ export function pages(
     throw fcgiError('FCGI_ERR_OPTION', `extensions takes some as '.jhtml', not ${JSON.stringify(extensions)}`);
   }
   const site = new Site(resolve(root), { extensions, revalidate, settle });
-  const surroundings = { root: site.root, env, maxInputVars, buffer };
+  const surroundings = { root: site.root, env, maxInputVars, buffer, multipart: multipart(options.multipart) };
 
   function find(req: Request): Found | typeof ADD_SLASH | undefined {
     const script = cgiSocket(req)?.cgi.get('SCRIPT_FILENAME') ?? '';

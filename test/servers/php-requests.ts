@@ -1,3 +1,4 @@
+import { form, part, TYPE } from '../middleware/multipart/forms.ts';
 import type { Ask } from './client.ts';
 
 /** What is asked beside the path. */
@@ -16,8 +17,16 @@ const post = (fields: Record<string, string>) => send('POST', `${new URLSearchPa
 const json = (method: string, value: unknown) => send(method, JSON.stringify(value), 'application/json');
 export const cookie = (value: string): Request => ({ headers: [['Cookie', value]] });
 const ifNoneMatch = (tag: string): Request => ({ headers: [['If-None-Match', tag]] });
+
+type Part = [name: string, content: string | Buffer, filename?: string, type?: string];
+
+export const parts = (all: Part[]): Request =>
+  send('POST', form(...all.map(([name, content, filename, type]) => part(name, content, { filename, type }))), TYPE);
+
 const HEAD = { method: 'HEAD' };
 
+const PNG = Buffer.from('\x89PNG\r\n\x1a\n\0\xff', 'latin1');
+const JPEG = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff]), Buffer.alloc(150_000, 7)]);
 const GOOD = { name: 'Ann', email: 'ann@example.org', topic: 'order', message: 'One of each,\r\nplease & thanks.' };
 
 /** By script, in the order in which they are sent. */
@@ -154,6 +163,47 @@ export const ROWS: Record<string, Row[]> = {
     ['a change of none', '/api', json('PUT', { text: 'a' })],
     ['another method', '/api', send('PATCH', '{}', 'application/json')],
     ['what is allowed', '/api', { method: 'OPTIONS' }],
+  ],
+  'an upload': [
+    ['none yet', '/upload'],
+    ['a cover', '/upload', parts([['cover', PNG, 'cover.png', 'image/png']])],
+    ['the same again', '/upload', parts([['cover', PNG, 'again.png', 'image/png']])],
+    [
+      'several pictures with their titles',
+      '/upload',
+      parts([
+        ['titles[]', 'First & "best"'],
+        ['pics[]', 'GIF89a', 'a b.gif', 'image/gif'],
+        ['titles[]', '<second>'],
+        ['pics[]', JPEG, 'größe.jpg', 'image/jpeg'],
+        ['pics[]', 'no picture', 'x&y.txt', 'image/x&y'],
+      ]),
+    ],
+    [
+      'pictures with keys',
+      '/upload',
+      parts([
+        ['pics[a]', 'GIF87a', 'a'],
+        ['pics[<b>]', 'GIF87b', 'b'],
+        ['titles[a]', 'A'],
+      ]),
+    ],
+    ['too large a picture', '/upload', parts([['cover', Buffer.concat([JPEG, JPEG]), 'large.jpg', 'image/jpeg']])],
+    ['an empty file', '/upload', parts([['cover', '', 'empty.png', 'image/png']])],
+    ['a path in a name', '/upload', parts([['cover', 'text', '../../etc/passwd', 'text/plain']])],
+    ['a path of Windows in a name', '/upload', parts([['cover', 'text', 'C:\\temp\\a.txt', 'text/plain']])],
+    [
+      'a file input in which nothing was chosen',
+      '/upload',
+      parts([
+        ['cover', '', ''],
+        ['from', 'Ann'],
+      ]),
+    ],
+    ['no file', '/upload', parts([['from', 'Ann <b>']])],
+    ['a form without parts', '/upload', post({ from: 'Bob', 'cover[tmp_name]': '/etc/passwd' })],
+    ['a path that is no file of the form', '/upload', post({ from: 'Eve', move: '/etc/passwd' })],
+    ['all of them', '/upload'],
   ],
   'a chain of includes': [
     ['the first page', '/layout'],

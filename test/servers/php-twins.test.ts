@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../adapters/fastcgi/client.ts';
-import { ROWS } from './php-requests.ts';
+import { parts, ROWS } from './php-requests.ts';
 import { comparable, EXTENSIONS, Twins } from './php-twins.ts';
 import { describeWith } from './program.ts';
 
@@ -80,6 +80,24 @@ describeWith(['nginx', 'php-fpm'], 'PHP, and the same as pages, behind one nginx
       const { php, jhtml } = await differing('lines');
       expect([php.status, php.body, php.headers['x-name']]).toEqual([200, 'sent', undefined]);
       expect([jhtml.status, jhtml.headers['x-name'], jhtml.headers['x-more']]).toEqual([500, undefined, undefined]);
+    });
+
+    it('$_FILES has no file where none was chosen, lists of files, and names that fit', async () => {
+      const form = parts([
+        ['none', '', ''],
+        ['one', 'a', 'C:\\temp\\a?.txt', 'text/plain'],
+        ['two[]', 'b', 'b.txt', 'text/plain'],
+      ]);
+      const { php, jhtml } = await twins.both('/differs?case=files', form);
+      expect(JSON.parse(php.body)).toEqual({
+        none: { name: '', full_path: '', type: '', error: 4, size: 0 },
+        one: { name: 'a?.txt', full_path: 'C:\\temp\\a?.txt', type: 'text/plain', error: 0, size: 1 },
+        two: { name: ['b.txt'], full_path: ['b.txt'], type: ['text/plain'], error: [0], size: [1] },
+      });
+      expect(JSON.parse(jhtml.body)).toEqual({
+        one: { name: 'a_.txt', full_path: 'C:\\temp\\a?.txt', type: 'text/plain', error: 0, size: 1 },
+        two: [{ name: 'b.txt', full_path: 'b.txt', type: 'text/plain', error: 0, size: 1 }],
+      });
     });
 
     it('exit() is thrown: it can be caught, and `finally` runs', async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { cookie, type Request, send } from './php-requests.ts';
+import { cookie, parts, type Request, send } from './php-requests.ts';
 import { Twins } from './php-twins.ts';
 import { describeWith } from './program.ts';
 
-/** In a query, and in a form. */
+/** In a query, and in a form of either kind. */
 const FIELDS = [
   'a=1',
   'a=1&b=2&a=3',
@@ -88,6 +88,7 @@ describeWith(['nginx', 'php-fpm'], '$_GET, $_POST, $_COOKIE and $_REQUEST', () =
     for (const answer of [
       await variables({}, fields),
       await variables(send('POST', fields), 'a=from+the+query&q[]=1'),
+      await variables(parts([...new URLSearchParams(fields)])),
     ]) {
       expect(answer.jhtml).toEqual(answer.php);
     }

@@ -11,10 +11,14 @@ import { readParts } from './parts.ts';
 import type { TemporaryFolder } from './temporary-folder.ts';
 import { UploadedFile } from './uploaded-file.ts';
 
+/** On a request: the fields as they came. */
+export const FIELDS: unique symbol = Symbol('fields');
+
 export interface SpooledForm {
   /** The fields; it has no prototype. */
   body: Form;
   files: UploadedFile[];
+  [FIELDS]: [name: string, value: string][];
 }
 
 /** Reads a form: its fields into memory, its files into the folder. Rejects as `readParts`, the file system, or the signal. */
@@ -24,11 +28,13 @@ export async function spool(
   limits: MultipartLimits,
   signal: AbortSignal,
 ): Promise<SpooledForm> {
-  const form: SpooledForm = { body: Object.create(null), files: [] };
+  const form: SpooledForm = { body: Object.create(null), files: [], [FIELDS]: [] };
   for await (const part of readParts(req, limits)) {
     if (part.filename === undefined) {
       // Its limit is that of all fields together.
-      add(form.body, part.name, await part.text({ limit: Number.POSITIVE_INFINITY }));
+      const value = await part.text({ limit: Number.POSITIVE_INFINITY });
+      add(form.body, part.name, value);
+      form[FIELDS].push([part.name, value]);
     } else {
       const file = await write(part, await folder.path(), signal);
       if (file) form.files.push(file);

@@ -8,6 +8,7 @@ import { EXIT, Output } from './output.ts';
 import { OF_BODY, Scope } from './scope.ts';
 import type { Site } from './site.ts';
 import { Superglobals, type Surroundings } from './superglobals.ts';
+import { moveUploadedFile, uploadedFiles } from './uploads.ts';
 
 export interface RunOptions extends Surroundings {
   /** Characters that are held back, so that headers can still be set. */
@@ -49,6 +50,10 @@ export class PageRun {
 
   include(from: string, path: string, locals: Record<string, unknown>, once: boolean): Promise<unknown> {
     return this.#background.add(this.#include(from, path, locals, once));
+  }
+
+  moveUploadedFile(from: string, to: string): Promise<boolean> {
+    return this.#background.add(moveUploadedFile(uploadedFiles(this.req), from, to));
   }
 
   async #include(from: string, path: string, locals: Record<string, unknown>, once: boolean): Promise<unknown> {

@@ -220,6 +220,14 @@ export class Scope {
     return (path: string) => this.#run.output.file(resolve(dirname(this.#file), path));
   }
 
+  /**
+   * Keeps a file of the form at another path, beside this page unless it is absolute; false if `from` is the `tmp_name` of none.
+   * Rejects with EEXIST if there is a file already.
+   */
+  get move_uploaded_file() {
+    return (from: string, to: string) => this.#run.moveUploadedFile(from, resolve(dirname(this.#file), to));
+  }
+
   /** Ends the page, also from an include; writes a message before, as it is. */
   get exit() {
     const { output } = this.#run;

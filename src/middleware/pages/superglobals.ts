@@ -1,15 +1,21 @@
 import { parse as parseCookies } from 'cookie';
 import type { Request } from '../../core/request.ts';
+import type { Middleware } from '../../core/types.ts';
+import { FIELDS, type SpooledForm } from '../multipart/spool.ts';
 import type { Found } from './find.ts';
 import { nest, type Variables } from './nest.ts';
+import { EXIT } from './output.ts';
+import { nestFiles, uploadedFiles } from './uploads.ts';
 
 export interface Surroundings {
   /** The site's real path. */
   root: string;
   /** What pages see as `$_ENV`. */
   env: Record<string, string>;
-  /** Of each of `$_GET`, `$_POST` and `$_COOKIE` the most variables. */
+  /** Of each of `$_GET`, `$_POST`, `$_COOKIE` and `$_FILES` the most variables. */
   maxInputVars: number;
+  /** Reads forms with files. */
+  multipart: Middleware;
 }
 
 /** What a page finds of its request under PHP's names; each is made when it is asked for, and has no prototype. */
@@ -79,7 +85,7 @@ export class Superglobals {
   }
 
   get $_FILES(): Record<string, unknown> {
-    return this.#once('$_FILES', () => Object.create(null));
+    return this.#once('$_FILES', () => nestFiles(uploadedFiles(this.#req), this.#site.maxInputVars));
   }
 
   /** As PHP's `request_order`, "GP": what was posted counts before the query. */
@@ -87,7 +93,7 @@ export class Superglobals {
     return this.#once('$_REQUEST', () => Object.assign(Object.create(null), this.$_GET, this.$_POST));
   }
 
-  /** Before `$_POST`, `$_FILES` and `$_REQUEST` are asked for. Rejects as `req.form()` does. */
+  /** Before `$_POST`, `$_FILES` and `$_REQUEST` are asked for. Rejects as `req.form()` does, or with the errors of `multipart`. */
   readBody(): Promise<void> {
     this.#body ??= this.#read();
     return this.#body;
@@ -98,11 +104,22 @@ export class Superglobals {
     const max = this.#site.maxInputVars;
     const type = req.is('urlencoded', 'multipart/form-data');
     if (!type) return;
+    if (type !== 'urlencoded' && req.body === undefined) await this.#readParts();
     if (typeof req.body === 'object' && req.body !== null) {
-      this.#made.$_POST = nest(fieldsOf(req.body), max);
+      this.#made.$_POST = nest((req as Partial<SpooledForm>)[FIELDS] ?? fieldsOf(req.body), max);
     } else if (type === 'urlencoded') {
       this.#made.$_POST = nest(new URLSearchParams(await req.text()), max);
     }
+  }
+
+  #readParts(): Promise<void> {
+    const { res } = this.#req;
+    return new Promise((resolve, reject) => {
+      // Where the client leaves, nobody is called.
+      if (res.destroyed) throw EXIT;
+      res.once('close', () => reject(EXIT));
+      this.#site.multipart(this.#req, res, (error) => (error ? reject(error) : resolve()));
+    });
   }
 
   #once<T extends Record<string, unknown>>(name: string, make: () => T): T {
@@ -110,6 +127,8 @@ export class Superglobals {
     return this.#made[name] as T;
   }
 }
+
+type Field = [name: string, value: string];
 
 /** The fields of a form that was parsed before, nested or not: one that came more than once has an array. */
 function fieldsOf(body: object): Field[] {
@@ -122,8 +141,6 @@ function leavesOf(name: string, value: unknown): Field[] {
   if (typeof value !== 'object' || value === null) return [[name, String(value)]];
   return Object.entries(value).flatMap(([key, one]) => leavesOf(`${name}[${key}]`, one));
 }
-
-type Field = [name: string, value: string];
 
 function removeEnd(text: string, end: string): string {
   return text.endsWith(end) ? text.slice(0, -end.length) : text;

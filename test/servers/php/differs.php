@@ -20,6 +20,13 @@ switch ($_GET['case']) {
             echo ', finally';
         }
         break;
+    case 'files':
+        foreach ($_FILES as $name => $file) {
+            unset($_FILES[$name]['tmp_name']);
+        }
+        header('Content-Type: application/json');
+        echo json_encode((object) $_FILES);
+        break;
     case 'echo':
         echo '<b>', "\n";
         echo 1.0, true, false, null, "\n";
