@@ -1,10 +1,11 @@
 // @ts-check
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
+import { CONNECTIONS, cpuTimeOfChildren, load } from './load.js';
 import { startNginx } from './nginx.js';
 import { orderOf, pins, tableOf, writeSection } from './report.js';
 
@@ -17,10 +18,7 @@ node bench/client.js [--short] [--rounds N] [--seconds N] [--write]
   --seconds    how long each time (default 2, short 1)
   --write      puts the tables into bench/RESULTS.md`;
 
-const CONCURRENCY = 32;
 const WARM_UP_SECONDS = 2;
-/** Of a tick of the clock that /proc counts in, µs. */
-const TICK = 10_000;
 
 /** What is compared with what: the first of each is nginx. */
 const GROUPS = {
@@ -113,7 +111,7 @@ function fork(pin, file, ...args) {
 
 /** @param {string} title @param {string} name @param {string} socket @param {string[]} pin @returns {Promise<Client>} */
 async function nodeClient(title, name, socket, pin) {
-  const child = fork(pin, 'host.js', join(import.meta.dirname, 'clients', `${name}.js`), socket, String(CONCURRENCY));
+  const child = fork(pin, 'host.js', join(import.meta.dirname, 'clients', `${name}.js`), socket, String(CONNECTIONS));
   const ended = once(child, 'exit').then(() => {
     throw new Error(`${title} ended`);
   });
@@ -139,27 +137,12 @@ async function nodeClient(title, name, socket, pin) {
  * @returns {Client}
  */
 function nginxClient(title, host, { port, pid }, pin) {
-  const worker = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  const cpuTime = () => {
-    const fields = readFileSync(`/proc/${worker}/stat`, 'utf8').split(') ')[1].split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * TICK;
-  };
-  const headers = [
-    `Host: ${host}`,
-    'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
-    'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
-    'Accept-Language: en-US,en;q=0.5',
-    'Accept-Encoding: gzip, deflate, br',
-  ].flatMap((header) => ['-H', header]);
   return {
     title,
     async cost(seconds) {
-      const before = cpuTime();
-      const [command, ...args] = [...pin, 'wrk', '-t', '1', '-c', String(CONCURRENCY), '-d', `${seconds}s`, ...headers];
-      const { stdout } = await promisify(execFile)(command, [...args, `http://127.0.0.1:${port}/hello?name=world`]);
-      const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
-      if (!(requests > 0) || /Non-2xx|Socket errors/.test(stdout)) throw new Error(`nginx failed:\n${stdout}`);
-      return (cpuTime() - before) / requests;
+      const before = cpuTimeOfChildren(pid);
+      const requests = await load({ host, port, path: '/hello?name=world', pin }, seconds);
+      return (cpuTimeOfChildren(pid) - before) / requests;
     },
     async stop() {},
   };
@@ -169,7 +152,7 @@ function nginxClient(title, host, { port, pid }, pin) {
 function report(group, costs) {
   const table = `${tableOf(costs)}
 
-Node ${process.version}, ${rounds} rounds of ${seconds} s each, ${CONCURRENCY} requests at a time.`;
+Node ${process.version}, ${rounds} rounds of ${seconds} s each, ${CONNECTIONS} requests at a time.`;
   console.log(`\n${group}\n\n${table}`);
   if (!values.write) return;
   writeSection(

@@ -17,6 +17,9 @@ export const CONTESTANTS = {
   floor: { protocol: 'fastcgi', title: 'floor: a net server that reads nothing' },
 };
 
+/** Beside PHP, see pages.js. */
+const PAGES = /** @type {const} */ ({ protocol: 'fastcgi', title: 'pages' });
+
 /** A server under measurement, in a process of its own behind a unix socket. */
 export class Contestant {
   /**
@@ -26,7 +29,7 @@ export class Contestant {
    */
   constructor(spec, folder, index) {
     const [, protocol, file] = /^(http|fastcgi):(.+)$/.exec(spec) ?? [];
-    const known = CONTESTANTS[spec];
+    const known = spec === 'pages' ? PAGES : CONTESTANTS[spec];
     if (!known && !protocol) {
       throw new Error(`no contestant '${spec}': one of ${Object.keys(CONTESTANTS).join(', ')}, or fastcgi:MODULE`);
     }

@@ -13,12 +13,12 @@ const PARAMS = readFileSync(join(import.meta.dirname, '../examples/hello/site.co
 /**
  * What nginx passes requests to.
  *
- * @typedef {{ host: string, socket: string, protocol: 'http' | 'fastcgi', close?: boolean }} Upstream
- *   close: a connection for each request
+ * @typedef {{ host: string, socket: string, protocol: 'http' | 'fastcgi', close?: boolean, root?: string }} Upstream
+ *   close: a connection for each request; root: where the files are that the paths name
  */
 
 /** @param {Upstream} upstream */
-function host({ host, socket, protocol, close }) {
+function host({ host, socket, protocol, close, root }) {
   const pass =
     protocol === 'fastcgi'
       ? [`fastcgi_keep_conn ${close ? 'off' : 'on'};`, ...(PARAMS ?? []), `fastcgi_pass ${host};`]
@@ -26,7 +26,7 @@ function host({ host, socket, protocol, close }) {
   const keep = close ? '' : 'keepalive 64; keepalive_requests 1000000000;';
   return `
   upstream ${host} { server unix:${socket}; ${keep} }
-  server { listen 127.0.0.1:PORT; server_name ${host}; location / { ${pass.join(' ')} } }`;
+  server { listen 127.0.0.1:PORT; server_name ${host}; ${root ? `root ${root};` : ''} location / { ${pass.join(' ')} } }`;
 }
 
 /**

@@ -1,18 +1,19 @@
 // @ts-check
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { CONTESTANTS, Contestant } from './contestant.js';
+import { CONNECTIONS, load } from './load.js';
 import { startNginx } from './nginx.js';
 import { orderOf, pins, tableOf, writeSection } from './report.js';
 
 const HELP = `CPU time per request, relative to bare node:http, behind one nginx with kept-alive upstream connections; then that of
-clients, see client.js.
+pages and clients, see pages.js and client.js.
 
 node bench/run.js [--short] [--only LIST] [--rounds N] [--seconds N] [--write]
 
@@ -27,14 +28,6 @@ node bench/run.js [--short] [--only LIST] [--rounds N] [--seconds N] [--write]
 A single pair, quickly: node bench/run.js --only http,fcgi --rounds 3 --seconds 2
 The package under test is what 'npm run build' left in dist/.`;
 
-/** What a browser sends: a request without headers would flatter whoever is slow at them. */
-const HEADERS = [
-  'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
-  'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
-  'Accept-Language: en-US,en;q=0.5',
-  'Accept-Encoding: gzip, deflate, br',
-];
-const CONNECTIONS = 32;
 const WARM_UP_SECONDS = 2;
 const BODY = 'Hello World';
 
@@ -62,8 +55,11 @@ if (values.help) {
     process.exitCode = 1;
   } else {
     await main();
-    // The other side of the socket has its own.
-    if (values.only === everybody) await import('./client.js');
+    // These have more to be compared with.
+    if (values.only === everybody) {
+      await import('./pages.js');
+      await import('./client.js');
+    }
   }
 }
 
@@ -131,14 +127,8 @@ async function check(contestant, port) {
  */
 async function cost(contestant, port, pin, seconds) {
   const before = await contestant.cpuTime();
-  const headers = [`Host: ${contestant.host}`, ...HEADERS].flatMap((header) => ['-H', header]);
-  const [command, ...args] = [...pin, 'wrk', '-t', '1', '-c', String(CONNECTIONS), '-d', `${seconds}s`, ...headers];
-  const { stdout } = await promisify(execFile)(command, [...args, `http://127.0.0.1:${port}/hello?name=world`]);
-  const used = (await contestant.cpuTime()) - before;
-  const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
-  if (!(requests > 0) || /Non-2xx|Socket errors/.test(stdout))
-    throw new Error(`${contestant.title} failed:\n${stdout}`);
-  return used / requests;
+  const requests = await load({ host: contestant.host, port, path: '/hello?name=world', pin }, seconds);
+  return ((await contestant.cpuTime()) - before) / requests;
 }
 
 /** @param {Map<Contestant, number[]>} costs */
