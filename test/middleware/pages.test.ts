@@ -1,4 +1,4 @@
-import { appendFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 // @ts-expect-error It has no types.
 import session from 'express-session';
@@ -396,14 +396,14 @@ describe.each(DOORS)('pages over %s', (_name, open) => {
 
     it('that are half-written are waited for', async () => {
       const folder = makeSite({ 'index.jhtml': 'old' });
-      const ask = await serve(folder, { settle: 3000 });
+      const ask = await serve(folder, { settle: 60_000 });
       expect((await ask('/')).text).toBe('old');
       writeFileSync(join(folder, 'index.jhtml'), 'first half, ');
       const answer = ask('/');
       // It has been asked for by now, as an answer to another page tells.
       writePage(folder, 'other.jhtml', 'other');
       expect((await ask('/other')).text).toBe('other');
-      appendFileSync(join(folder, 'index.jhtml'), 'second half');
+      writePage(folder, 'index.jhtml', 'first half, second half');
       expect((await answer).text).toBe('first half, second half');
     });
 

@@ -24,7 +24,7 @@ const MAX_STRING = 4096;
 export class Output implements Writer {
   readonly #res: Response;
   readonly #size: number;
-  readonly #text = new TextBuffer();
+  readonly #text: TextBuffer;
   /** Where in the text each `obStart` was, innermost last. */
   readonly #marks: number[] = [];
   readonly #background: Background;
@@ -34,20 +34,29 @@ export class Output implements Writer {
   /** Whether there are bytes of who knows what in it. */
   #isBinary = false;
 
-  constructor(res: Response, size: number, background: Background) {
+  /** @param expected Bytes that there will be, by and large. */
+  constructor(res: Response, size: number, background: Background, expected = 0) {
     this.#res = res;
+    this.#text = new TextBuffer(expected);
     this.#background = background;
     this.#size = size;
   }
 
   /** What is text in the page, in UTF-8. */
   text(bytes: Uint8Array): Promise<void> | undefined {
-    return this.#before === undefined ? this.#appendBytes(bytes) : this.#after(() => this.#appendBytes(bytes));
+    if (this.#before !== undefined) return this.#after(() => this.#appendBytes(bytes));
+    // Not by #appendBytes: a call would cost as much again.
+    this.#text.addBytes(bytes);
+    return this.#text.length > this.#size ? this.#overflow() : undefined;
   }
 
   /** Escaped; `undefined`, `null` and `false` are nothing, promises are awaited. */
   echo(...values: unknown[]): Promise<void> | undefined;
   echo(value?: unknown): Promise<void> | undefined {
+    if (typeof value === 'string' && this.#before === undefined && arguments.length === 1) {
+      this.#text.addEscaped(value);
+      return this.#text.length > this.#size ? this.#overflow() : undefined;
+    }
     // Not as rest parameters, which would be an array for each call.
     // biome-ignore lint/complexity/noArguments: see above
     return arguments.length > 1 ? this.#addAll(arguments, true) : this.#add(value, true);
@@ -75,6 +84,11 @@ export class Output implements Writer {
   /** Sends what there is, and the head before it; not what an `obStart` holds. */
   flush(): Promise<void> | undefined {
     return this.#before === undefined ? this.#send() : this.#after(() => this.#send());
+  }
+
+  /** Bytes that wait. */
+  get length(): number {
+    return this.#text.length;
   }
 
   /** Sends the rest, unless the page has answered otherwise. */
@@ -165,9 +179,14 @@ export class Output implements Writer {
   }
 
   #added(): Promise<void> | undefined {
+    return this.#text.length > this.#size ? this.#overflow() : undefined;
+  }
+
+  /** There is more than is held back. */
+  #overflow(): Promise<void> | undefined {
     // Its client has left.
     if (this.#res.destroyed) throw EXIT;
-    if (this.#text.length <= this.#size || this.#marks.length > 0) return undefined;
+    if (this.#marks.length > 0) return undefined;
     if (this.#text.length > MAX_HELD) return this.#send();
     this.#turn ??= setImmediate(this.#endTurn);
     return undefined;

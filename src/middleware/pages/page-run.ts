@@ -28,7 +28,7 @@ export class PageRun {
   constructor(site: Site, found: Found, req: Request, res: Response, options: RunOptions) {
     this.req = req;
     this.res = res;
-    this.output = new Output(res, options.buffer, this.#background);
+    this.output = new Output(res, options.buffer, this.#background, site.lengths.get(found.file));
     this.superglobals = new Superglobals(req, found, options);
     this.#site = site;
   }
@@ -45,6 +45,7 @@ export class PageRun {
     } catch (error) {
       if (error !== EXIT) throw error;
     }
+    this.#site.lengths.set(file, this.output.length);
     this.output.end();
   }
 

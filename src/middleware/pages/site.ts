@@ -33,6 +33,8 @@ export class Site {
   readonly root: string;
   readonly extensions: readonly string[];
   readonly cache: PageCache;
+  /** Bytes that a page has written when it last came to its end, by its file. */
+  readonly lengths = new Map<string, number>();
   readonly #revalidate: number;
   readonly #remembered = new Map<string, { at: number; value: unknown }>();
 

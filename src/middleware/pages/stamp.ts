@@ -2,8 +2,12 @@ import { type Stats, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fcgiError } from '../../core/errors.ts';
 
-/** How often a file that goes on changing is looked at again. */
-const MAX_ROUNDS = 50;
+/** Of `settle`, and at least in milliseconds: how long a file that goes on changing is waited for. */
+const PATIENCE = 50;
+const LEAST_PATIENCE = 1000;
+
+/** Milliseconds after which a file is looked at again at the latest. */
+const STEP = 50;
 
 /** Undefined for whatever cannot be looked at: there is nothing, or its name is too long, or it may not be seen. */
 export function statOf(path: string): Stats | undefined {
@@ -30,14 +34,18 @@ export async function readSettled<T>(
   settle: number,
   read: () => Promise<T>,
 ): Promise<{ stamp: string; content: T }> {
-  for (let round = 0; round < MAX_ROUNDS; round++) {
+  const deadline = performance.now() + Math.max(settle * PATIENCE, LEAST_PATIENCE);
+  while (performance.now() < deadline) {
     const stamp = stampOf(file);
     if (stamp === undefined) throw fcgiError('FCGI_ERR_PAGE_NOT_FOUND', `${file} is gone`);
     // Of a time to come, another machine's clock, nothing can be said.
     const age = Date.now() - Number.parseFloat(stamp);
-    if (age >= 0 && age < settle) await sleep(settle - age);
-    const content = stampOf(file) === stamp ? await read() : undefined;
-    if (content !== undefined && stampOf(file) === stamp) return { stamp, content };
+    if (age >= 0 && age < settle) {
+      await sleep(Math.min(settle - age, STEP));
+      continue;
+    }
+    const content = await read();
+    if (stampOf(file) === stamp) return { stamp, content };
   }
   throw fcgiError('FCGI_ERR_PAGE_CHANGING', `${file} is being written to all the time`);
 }

@@ -1,10 +1,13 @@
 import { entityOf, htmlspecialchars } from './escape.ts';
 
-/** By the code of the character, up to the last that has one. */
-const ENTITIES = Array.from({ length: 0x3f }, (_, code) => {
+/** By the code of the character: undefined for what stays as it is. */
+const ENTITIES = Array.from({ length: 0x80 }, (_, code) => {
   const entity = entityOf(code);
-  return entity === undefined ? undefined : Array.from(Buffer.from(entity));
+  return entity === undefined ? undefined : Buffer.from(entity);
 });
+
+/** By the code of the character: 1 for what stays as it is, and is one byte. */
+const PLAIN = Uint8Array.from(ENTITIES, (entity) => (entity === undefined ? 1 : 0));
 
 /** Bytes of a buffer that is small enough for Node to cut it off a larger one. */
 const FIRST = 2048;
@@ -16,6 +19,13 @@ const FIRST = 2048;
 export class TextBuffer {
   #bytes = EMPTY;
   length = 0;
+  readonly #expected: number;
+
+  /** @param expected How much there will be, by and large. */
+  constructor(expected = 0) {
+    // Escaping reserves more than it mostly needs.
+    this.#expected = expected + 256;
+  }
 
   /** UTF-8 already. */
   addBytes(bytes: Uint8Array): void {
@@ -39,11 +49,11 @@ export class TextBuffer {
     let to = this.length;
     for (let at = 0; at < text.length; at++) {
       const code = text.charCodeAt(at);
-      if (code > 0x3e && code < 0x80) bytes[to++] = code;
-      else if (code < 0x80) {
-        const entity = ENTITIES[code];
-        if (entity === undefined) bytes[to++] = code;
-        else for (let i = 0; i < entity.length; i++) bytes[to++] = entity[i]!;
+      if (PLAIN[code] === 1) {
+        bytes[to++] = code;
+      } else if (code < 0x80) {
+        const entity = ENTITIES[code]!;
+        for (let i = 0; i < entity.length; i++) bytes[to++] = entity[i]!;
       } else {
         this.length = to;
         this.add(htmlspecialchars(text.slice(at)));
@@ -74,7 +84,7 @@ export class TextBuffer {
   #reserve(more: number): void {
     const needed = this.length + more;
     if (needed <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(FIRST, needed, this.#bytes.length * 4));
+    const larger = Buffer.allocUnsafe(Math.max(FIRST, needed, this.#bytes.length * 4, this.#expected));
     this.#bytes.copy(larger, 0, 0, this.length);
     this.#bytes = larger;
   }

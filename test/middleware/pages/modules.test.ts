@@ -9,10 +9,10 @@ function run(files: Record<string, string>, code: string): unknown {
   build();
   const site = makeSite({ 'package.json': '{"type":"module"}', ...files });
   const program = `
-    import { appendFileSync, writeFileSync, utimesSync } from 'node:fs';
+    import { writeFileSync, utimesSync } from 'node:fs';
     import { importOf } from '${join(PROJECT, 'dist/middleware/pages/modules.js')}';
-    const load = importOf('${join(site, 'page.jhtml')}', 0, 3000);
-    const other = importOf('${join(site, 'other/page.jhtml')}', 0, 3000);
+    const load = importOf('${join(site, 'page.jhtml')}', 0, 60_000);
+    const other = importOf('${join(site, 'other/page.jhtml')}', 0, 60_000);
     let time = 1e9;
     const at = (name) => '${site}/' + name;
     const write = (name, text) => {
@@ -80,7 +80,7 @@ describe('import() of a page', () => {
       writeFileSync(at('lib.js'), 'export const na');
       const loading = load('./lib.js');
       await null;
-      appendFileSync(at('lib.js'), 'me = "new";');
+      write('lib.js', 'export const name = "new";');
       ${say('[(await loading).name]')}`;
     expect(run(files, code)).toEqual(['new']);
   });
