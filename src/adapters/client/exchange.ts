@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Role } from '../../core/env.ts';
 import { FcgiError, fcgiError } from '../../core/errors.ts';
 import {
@@ -92,7 +93,7 @@ export class Exchange implements OutflowTarget, BodySource {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#answer = new Answer(owner.settings, request.bodiless, this, request.onStderr);
-    request.signal?.addEventListener('abort', this);
+    if (request.signal !== undefined) this.#listen(request.signal);
   }
 
   /** Nothing has come back, and all that was sent is still there. */
@@ -216,6 +217,12 @@ export class Exchange implements OutflowTarget, BodySource {
     this.#answer.fail(error);
     if (this.#answer.response === undefined) this.#reject(error);
     this.#close();
+  }
+
+  #listen(signal: AbortSignal): void {
+    // One signal may stop any number of requests: Node takes eleven for a leak.
+    setMaxListeners(0, signal);
+    signal.addEventListener('abort', this);
   }
 
   /** The signal's 'abort'. */
