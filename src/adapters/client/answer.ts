@@ -91,6 +91,7 @@ export class Answer {
    * @throws FcgiError FCGI_ERR_CGI_OUTPUT: it is not whole.
    */
   end(appStatus: number): void {
+    this.begun = true;
     if (this.response === undefined) {
       throw fcgiError('FCGI_ERR_CGI_OUTPUT', `It ended before ${this.#head.bytes === 0 ? 'anything' : 'its head'}`);
     }

@@ -44,6 +44,7 @@ export class FcgiClient implements AsyncDisposable {
   /** Those that are not over. */
   readonly #exchanges = new Set<Exchange>();
   #closed: Promise<void> | undefined;
+  #destroyed = false;
   #onIdle = () => {};
 
   /**
@@ -121,6 +122,7 @@ export class FcgiClient implements AsyncDisposable {
   /** Gives up the requests under way, with FCGI_ERR_CLIENT_DESTROYED unless told otherwise, and closes all connections. */
   destroy(error: Error = destroyed()): void {
     this.close();
+    this.#destroyed = true;
     // Those that wait first: they would take the places of the others.
     for (const exchange of [...this.#queue, ...this.#exchanges]) exchange.fail(error);
   }
@@ -165,7 +167,7 @@ export class FcgiClient implements AsyncDisposable {
     const alone = error.code === 'FCGI_ERR_CLIENT_CANT_MPX_CONN';
     if (alone) backend.pool.stopMultiplexing();
     if (!stale && BACKENDS_FAULT.has(error.code)) backend.failed();
-    if (!exchange.repeatable || error.code === 'FCGI_ERR_CLIENT_DESTROYED') return false;
+    if (!exchange.repeatable || this.#destroyed) return false;
     const closed = error.code === 'FCGI_ERR_CLIENT_CLOSED' && exchange.request.idempotent;
     if (!closed && !alone && !NOT_BEGUN.has(error.code)) return false;
     if (stale || (alone && !exchange.retried)) exchange.retried = true;

@@ -15,6 +15,8 @@ import type { Exchange } from './exchange.ts';
 
 /** Whoever opened a connection. */
 export interface ConnectionOwner {
+  /** Requests that a connection takes at a time. */
+  readonly capacity: number;
   /** Milliseconds of a kept connection without a request. */
   readonly keepAliveTimeout: number;
   /** A request on it is over. */
@@ -36,8 +38,6 @@ export class ClientConnection implements RecordHandler {
 
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
-  /** Requests that it takes at a time. */
-  readonly #capacity: number;
   readonly #parser = new RecordParser(this);
   /** By id - 1. */
   readonly #exchanges: (Exchange | undefined)[] = [];
@@ -48,10 +48,9 @@ export class ClientConnection implements RecordHandler {
   #gathered: Part[] | undefined;
   #gatheredBytes = 0;
 
-  constructor(socket: Socket, owner: ConnectionOwner, keep: boolean, capacity: number) {
+  constructor(socket: Socket, owner: ConnectionOwner, keep: boolean) {
     this.#socket = socket;
     this.#owner = owner;
-    this.#capacity = capacity;
     this.flags = keep ? FCGI_KEEP_CONN : 0;
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
@@ -61,7 +60,7 @@ export class ClientConnection implements RecordHandler {
   }
 
   get hasRoom(): boolean {
-    if (this.#closed || this.#aborted.size > 0 || this.live >= this.#capacity) return false;
+    if (this.#closed || this.#aborted.size > 0 || this.live >= this.#owner.capacity) return false;
     return this.flags === FCGI_KEEP_CONN || this.served === 0;
   }
 

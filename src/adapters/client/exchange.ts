@@ -99,7 +99,7 @@ export class Exchange implements OutflowTarget, BodySource {
   /** Nothing has come back, and all that was sent is still there. */
   get repeatable(): boolean {
     const { body, data } = this.request;
-    return !this.#answer.begun && (!this.#started || (body.bytes !== undefined && data.bytes !== undefined));
+    return !this.answered && (!this.#started || (body.bytes !== undefined && data.bytes !== undefined));
   }
 
   /** Something has come back. */
@@ -157,8 +157,8 @@ export class Exchange implements OutflowTarget, BodySource {
   // ---- What comes back ---------------------------------------------------------------------------
 
   onStdout(bytes: Buffer): void {
-    const { begun, response } = this.#answer;
-    if (!begun) this.#owner.onAnswered(this);
+    const { response } = this.#answer;
+    if (!this.answered) this.#owner.onAnswered(this);
     try {
       this.#answer.onStdout(bytes);
     } catch (error) {
@@ -175,7 +175,7 @@ export class Exchange implements OutflowTarget, BodySource {
   }
 
   onStderr(bytes: Buffer): void {
-    if (!this.#answer.begun) this.#owner.onAnswered(this);
+    if (!this.answered) this.#owner.onAnswered(this);
     this.#answer.onStderr(bytes);
     if (this.#answer.response !== undefined) this.#timer?.refresh();
   }
@@ -183,6 +183,7 @@ export class Exchange implements OutflowTarget, BodySource {
   onEnd({ appStatus, protocolStatus }: EndRequest): void {
     try {
       if (protocolStatus !== FCGI_REQUEST_COMPLETE) throw refusal(protocolStatus);
+      if (!this.answered) this.#owner.onAnswered(this);
       this.#answer.end(appStatus);
     } catch (error) {
       this.fail(asProtocolError(error), true);

@@ -36,6 +36,10 @@ export class Pool implements ConnectionOwner {
     this.#capacity = settings.multiplex ? undefined : 1;
   }
 
+  get capacity(): number {
+    return this.#capacity ?? 1;
+  }
+
   /** Requests under way. */
   get live(): number {
     let live = this.#connecting;
@@ -55,7 +59,7 @@ export class Pool implements ConnectionOwner {
     const kept = this.#kept();
     if (kept !== undefined && !exchange.retried) kept.send(exchange);
     else if (this.#capacity === undefined) this.#ask(exchange);
-    else this.#open(exchange, this.#capacity);
+    else this.#open(exchange);
   }
 
   /** Takes one request at a time from now on: the application says that it cannot take more. */
@@ -86,9 +90,6 @@ export class Pool implements ConnectionOwner {
 
   #ask(exchange: Exchange): void {
     let wanted = true;
-    const done = () => {
-      this.#connecting--;
-    };
     this.#connecting++;
     exchange.cancel = () => {
       wanted = false;
@@ -98,13 +99,13 @@ export class Pool implements ConnectionOwner {
       headersTimeout: ASK_MS,
     }).then(
       (values) => {
-        done();
+        this.#connecting--;
         this.#capacity = capacityFrom(values);
         if (wanted) this.send(exchange);
         this.#onRoom();
       },
       (error) => {
-        done();
+        this.#connecting--;
         // An application that does not understand the question cannot do what is asked for.
         if (error.code !== 'FCGI_ERR_CLIENT_CONNECT') this.#capacity = 1;
         exchange.cancel = undefined;
@@ -115,12 +116,12 @@ export class Pool implements ConnectionOwner {
     );
   }
 
-  #open(exchange: Exchange, capacity: number): void {
+  #open(exchange: Exchange): void {
     // A kept connection that was found closed is told from the others by nothing: they make room.
     if (exchange.retried && this.#connections.size + this.#connecting >= this.#settings.connections) {
       for (const connection of this.#connections) if (connection.live === 0) connection.destroy();
     }
-    const keep = this.#settings.keepAlive || capacity > 1;
+    const keep = this.#settings.keepAlive || this.capacity > 1;
     this.#connecting++;
     let connection: ClientConnection;
     const onBytes = (bytes: Buffer) => connection.onBytes(bytes);
@@ -132,10 +133,10 @@ export class Pool implements ConnectionOwner {
         this.#onRoom();
         return;
       }
-      connection = new ClientConnection(socket, this, keep, capacity);
+      connection = new ClientConnection(socket, this, keep);
       this.#connections.add(connection);
       connection.send(exchange);
-      if (capacity > 1) this.#onRoom();
+      if (this.capacity > 1) this.#onRoom();
     });
     exchange.cancel = () => {
       this.#connecting--;

@@ -69,6 +69,25 @@ describe('an upstream', () => {
     expect(good.requests).toHaveLength(0);
   });
 
+  it('takes an answer that is none for the fault of one page, not of the backend', async () => {
+    const [bad, good] = [await application((request) => request.end()), await application(named('good'))];
+    const client = clientOf(upstream([bad.address, good.address]));
+    for (let i = 1; i <= 3; i++) {
+      expect(await codeOf(ask(client))).toBe('FCGI_ERR_CLIENT_PROTOCOL');
+      expect(bad.requests).toHaveLength(i);
+    }
+  });
+
+  it('has another in the place of one that speaks something else', async () => {
+    const [bad, good] = [
+      await application(({ socket }) => socket.end('HTTP/1.1 400\r\n')),
+      await application(named('good')),
+    ];
+    const client = clientOf(upstream([bad.address, good.address]));
+    expect(await codeOf(ask(client))).toBe('FCGI_ERR_CLIENT_PROTOCOL');
+    expect(await ask(client)).toBe('good');
+  });
+
   it('fails with the last error where all fail, each tried once', async () => {
     const apps = await Promise.all([1, 2, 3].map(() => application((request) => request.socket.destroy())));
     const client = clientOf(upstream(apps.map(({ address }) => address)));
