@@ -4,9 +4,10 @@ import { fcgiError } from '../core/errors.ts';
 import type { Request } from '../core/request.ts';
 import type { Response } from '../core/response.ts';
 import type { NextFunction } from '../core/types.ts';
+import { files } from './files.ts';
 import { type MultipartOptions, multipart } from './multipart.ts';
 import { describeFailure, type Failure, showFailure } from './pages/failure.ts';
-import { ADD_SLASH, type Found, findScript, findUrl } from './pages/find.ts';
+import { ADD_SLASH, ELSEWHERE, type Found, findFolder, findScript, findUrl, isBeside } from './pages/find.ts';
 import { PageRun } from './pages/page-run.ts';
 import { Site } from './pages/site.ts';
 
@@ -66,11 +67,13 @@ export function pages(
   }
   const site = new Site(resolve(root), { extensions, revalidate, settle });
   const surroundings = { root: site.root, env, maxInputVars, buffer, multipart: multipart(options.multipart) };
+  const sendFile = files(site.root);
 
   function find(req: Request): Found | typeof ADD_SLASH | undefined {
     const script = cgiSocket(req)?.cgi.get('SCRIPT_FILENAME') ?? '';
     if (extensions.some((extension) => script.includes(extension))) {
-      return site.remember(`script:${script}`, () => findScript(site, script));
+      const found = site.remember(`script:${script}`, () => findScript(site, script));
+      if (found !== ELSEWHERE) return found;
     }
     const { path } = req;
     return site.remember(`url:${path}`, () => findUrl(site, path));
@@ -81,57 +84,77 @@ export function pages(
     return new PageRun(site, found, req, res, surroundings).run(found.file, locals);
   }
 
-  /** Answers with the site's own page for a status that is nearest to a file, if there is one. */
-  async function runFor(
-    status: 404 | 500,
-    near: string,
-    req: Request,
-    res: Response,
-    error?: unknown,
-  ): Promise<boolean> {
-    const file = site.nearest(near, String(status));
-    if (file === undefined) return false;
+  /** Answers with one of the site's own pages for a status. */
+  async function runFor(status: 404 | 500, file: string, req: Request, res: Response, error?: unknown): Promise<void> {
     res.status(status);
-    await run({ file, scriptName: `/${status}`, pathInfo: '', params: {} }, req, res, { ...res.locals, error });
-    return true;
+    const found = { file, scriptName: `/${status}`, pathInfo: '', params: {} };
+    await run(found, req, res, { ...res.locals, error });
+  }
+
+  /** Says that nothing is there: by the site's own page, or by passing the request on. */
+  async function miss(req: Request, res: Response, next: NextFunction): Promise<void> {
+    const near = join(findFolder(site, req.path), '404');
+    try {
+      const file = site.nearest(near, '404');
+      if (file === undefined) next();
+      else await runFor(404, file, req, res);
+    } catch (error) {
+      await fail(error, near, req, res, next);
+    }
+  }
+
+  async function fail(thrown: unknown, near: string, req: Request, res: Response, next: NextFunction): Promise<void> {
+    // To `next`, nothing is no error, and 'route' is none either.
+    const error =
+      typeof thrown === 'object' && thrown !== null ? thrown : new Error(`the page threw ${String(thrown)}`);
+    const failure = describeFailure(error, site);
+    const file = site.nearest(near, '500');
+    // What the client has done wrong, and what has begun to go out, is for the error handlers.
+    if (res.headersSent || (error as { status?: number }).status! < 500) {
+      next(error);
+    } else if (options.displayErrors ?? (req.app?.settings.env ?? process.env.NODE_ENV) === 'development') {
+      log(res, failure);
+      showFailure(res, error, failure);
+    } else if (file === undefined) {
+      next(error);
+    } else {
+      for (const name of OF_BODY) res.removeHeader(name);
+      // With the answer's end, the way to the web server's log ends as well.
+      log(res, failure);
+      try {
+        await runFor(500, file, req, res, error);
+      } catch (own) {
+        log(res, describeFailure(own, site));
+        next(error);
+      }
+    }
   }
 
   return async (req, res, next) => {
-    // For the page for errors: `.` stands for a file in the last of the folders.
-    let near = join(site.root, `${req.path}.`);
+    let found: Found | typeof ADD_SLASH | undefined;
     try {
-      const found = find(req);
-      if (found === ADD_SLASH) {
-        const query = req.url!.slice(req.path.length);
-        res.redirect(301, `${req.baseUrl ?? ''}${req.path}/${query}`);
-      } else if (found !== undefined) {
-        near = found.file;
-        await run(found, req, res);
-      } else if (!(await runFor(404, near, req, res))) {
-        next();
-      }
+      found = find(req);
+      if (typeof found === 'object') await run(found, req, res);
     } catch (error) {
-      const failure = describeFailure(error, site);
-      // What the client has done wrong, and what has begun to go out, is for the error handlers.
-      if (res.headersSent || (error as { status?: number }).status! < 500) {
-        next(error);
-      } else if (options.displayErrors ?? (req.app?.settings.env ?? process.env.NODE_ENV) === 'development') {
-        log(res, failure);
-        showFailure(res, error, failure);
-      } else if (await answered(runFor(500, near, req, res, error))) {
-        log(res, failure);
-      } else {
-        next(error);
-      }
+      const near = typeof found === 'object' ? found.file : join(site.root, '500');
+      await fail(error, near, req, res, next);
+      return;
+    }
+    if (found === ADD_SLASH) {
+      res.redirect(301, `${req.baseUrl ?? ''}${req.path}/${/\?.*/s.exec(req.url!)?.[0] ?? ''}`);
+    } else if (found === undefined) {
+      if (isBeside(site, req.path)) await sendFile(req, res, (error) => (error ? next(error) : miss(req, res, next)));
+      else await miss(req, res, next);
     }
   };
 }
 
+/** What a page has said of the answer that it was to give. */
+const OF_BODY = [
+  ...['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Disposition', 'Content-Language'],
+  ...['ETag', 'Last-Modified', 'Cache-Control', 'Expires', 'Location'],
+];
+
 function log(res: Response, { stack, frame }: Failure): void {
   res.stderr.write(`${stack}\n${frame === '' ? '' : `\n${frame}\n`}`);
-}
-
-/** A page for errors that fails itself has answered nothing: the first error is what to tell. */
-function answered(run: Promise<boolean>): Promise<boolean> {
-  return run.catch(() => false);
 }

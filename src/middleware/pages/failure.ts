@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import escapeHtml from 'escape-html';
 import type { Response } from '../../core/response.ts';
 import { frameOf, locate, PageError } from './page-error.ts';
@@ -14,7 +15,7 @@ export interface Failure {
 
 export function describeFailure(error: unknown, site: Site): Failure {
   const place = locate(error, (file, line, column) => site.cache.place(file, line, column));
-  const stack = error instanceof Error ? withoutOwn(String(error.stack)) : `the page threw ${String(error)}`;
+  const stack = error instanceof Error ? withoutOwn(String(error.stack)) : `the page threw ${inspect(error)}`;
   if (place === undefined) return { stack, frame: '' };
   const source = error instanceof PageError ? error.source : (site.cache.source(place.file) ?? '');
   return { stack, frame: `${place.file}:${place.line}:${place.column}\n${frameOf(source, place)}` };
@@ -32,7 +33,7 @@ function withoutOwn(stack: string): string {
 
 /** Shows a failure in the browser, for whoever is writing the page. */
 export function showFailure(res: Response, error: unknown, { stack, frame }: Failure): void {
-  const title = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const title = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error);
   for (const name of res.getHeaderNames()) res.removeHeader(name);
   res
     .status(500)

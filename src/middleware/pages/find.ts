@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { decodePath } from '../cgi/url-text.ts';
 import type { Site } from './site.ts';
-import { statOf } from './stamp.ts';
 
 /** A page that a request asks for. */
 export interface Found {
@@ -20,34 +19,58 @@ const NO_PARAMS = {};
 /** Says that the URL lacks the slash of a folder: the page's own links would mean something else. */
 export const ADD_SLASH = Symbol('add slash');
 
+/** Says that the web server looks for files in another folder: what it names tells nothing of this site. */
+export const ELSEWHERE = Symbol('elsewhere');
+
+/** Characters of the longest path that is looked for; no system takes a longer one for a file's. */
+const MAX_PATH = 4096;
+
 /**
  * The page that a web server names by SCRIPT_FILENAME: that file or, where the path goes on behind a file, as PATH_INFO, that
  * one. Nothing else: not what lies outside of the site, nor a file that does not end as pages do.
  */
-export function findScript(site: Site, named: string): Found | undefined {
-  if (named.includes('\0') || !named.startsWith('/')) return undefined;
-  for (let path = named; path !== ''; path = path.slice(0, path.lastIndexOf('/'))) {
+export function findScript(site: Site, named: string): Found | typeof ELSEWHERE | undefined {
+  if (!named.startsWith('/')) return ELSEWHERE;
+  if (named.length > MAX_PATH || named.includes('\0')) return undefined;
+  for (let end = 0; end < named.length; ) {
+    end = named.indexOf('/', end + 1);
+    if (end === -1) end = named.length;
+    const path = named.slice(0, end);
+    if (!site.isPage(path) || site.isFolder(path)) continue;
     const file = site.confine(path);
-    if (file !== undefined) {
-      // What is to be a parameter is a name in a URL, and none that the web server knows.
-      if (site.partsOf(file).some((part) => part.startsWith('['))) return undefined;
-      return { file, scriptName: undefined, pathInfo: named.slice(path.length), params: NO_PARAMS };
-    }
-    // There is something of another kind: what is behind that is none of ours.
-    if (statOf(path) !== undefined) return undefined;
+    // What is to be a parameter is a name in a URL, and none that the web server knows.
+    if (file === undefined || site.partsOf(file).some((part) => part.startsWith('['))) break;
+    return { file, scriptName: undefined, pathInfo: named.slice(end), params: NO_PARAMS };
   }
-  return undefined;
+  return site.surrounds(named) ? undefined : ELSEWHERE;
 }
 
 /** The page that a URL's path names: `/about` is about.jhtml, `/` is index.jhtml, `/users/7` may be users/[id].jhtml. */
 export function findUrl(site: Site, urlPath: string): Found | typeof ADD_SLASH | undefined {
-  const path = decodePath(urlPath);
+  const path = pathOf(urlPath);
   if (path === undefined) return undefined;
-  const segments = path.slice(1).split('/');
-  if (segments.some((segment, index) => /^[._[]/.test(segment) || (segment === '' && index < segments.length - 1))) {
-    return undefined;
+  return walk(site, site.root, path.slice(1).split('/'), { name: '', params: NO_PARAMS });
+}
+
+/** Whether a URL's path may name a file beside the pages: it is no page's under whatever name, and not hidden. */
+export function isBeside(site: Site, urlPath: string): boolean {
+  const path = pathOf(urlPath);
+  return path !== undefined && site.isBeside(join(site.root, path));
+}
+
+/** The folder that a URL's path leads to, as far as there are folders. */
+export function findFolder(site: Site, urlPath: string): string {
+  let folder = site.root;
+  for (const name of pathOf(urlPath)?.split('/') ?? []) {
+    const inner = join(folder, name);
+    if (!site.isFolder(inner)) break;
+    folder = inner;
   }
-  return walk(site, site.root, segments, { name: '', params: NO_PARAMS });
+  return folder;
+}
+
+function pathOf(urlPath: string): string | undefined {
+  return urlPath.startsWith('/') && urlPath.length <= MAX_PATH ? decodePath(urlPath) : undefined;
 }
 
 interface Walked {
@@ -58,6 +81,7 @@ interface Walked {
 
 function walk(site: Site, folder: string, segments: string[], at: Walked): Found | typeof ADD_SLASH | undefined {
   const [segment = '', ...rest] = segments;
+  if (/^[._[]/.test(segment) || (segment === '' && rest.length > 0)) return undefined;
   const found = (entry: string, params = at.params, pathInfo = ''): Found | undefined => {
     const file = site.confine(join(folder, entry));
     return file === undefined ? undefined : { file, scriptName: `${at.name}/${entry}`, pathInfo, params };

@@ -15,6 +15,15 @@ export interface RunOptions extends Surroundings {
   buffer: number;
 }
 
+/** A page that runs, and how many are around it that include it. */
+export interface Include {
+  file: string;
+  depth: number;
+}
+
+/** Of pages that include one another; without it, one that includes itself would take all memory there is. */
+const MAX_DEPTH = 100;
+
 /** One request's run of a page, with what is around it and what it includes. */
 export class PageRun {
   readonly req: Request;
@@ -36,11 +45,11 @@ export class PageRun {
   /** Rejects with what the page throws; what it has written before is sent only if it has gone out already. */
   async run(file: string, locals: Record<string, unknown>): Promise<void> {
     const { prepend, wrapper, append } = this.#site.around(file);
-    const page = () => this.#execute(file, locals);
+    const page = () => this.#execute({ file, depth: 0 }, locals);
     try {
-      if (prepend !== undefined) await this.#execute(prepend, locals);
-      await (wrapper === undefined ? page() : this.#execute(wrapper, locals, page));
-      if (append !== undefined) await this.#execute(append, locals);
+      if (prepend !== undefined) await this.#execute({ file: prepend, depth: 0 }, locals);
+      await (wrapper === undefined ? page() : this.#execute({ file: wrapper, depth: 0 }, locals, page));
+      if (append !== undefined) await this.#execute({ file: append, depth: 0 }, locals);
       await this.#background.end();
     } catch (error) {
       if (error !== EXIT) throw error;
@@ -49,7 +58,7 @@ export class PageRun {
     this.output.end();
   }
 
-  include(from: string, path: string, locals: Record<string, unknown>, once: boolean): Promise<unknown> {
+  include(from: Include, path: string, locals: Record<string, unknown>, once: boolean): Promise<unknown> {
     return this.#background.add(this.#include(from, path, locals, once));
   }
 
@@ -57,19 +66,26 @@ export class PageRun {
     return this.#background.add(moveUploadedFile(uploadedFiles(this.req), from, to));
   }
 
-  async #include(from: string, path: string, locals: Record<string, unknown>, once: boolean): Promise<unknown> {
-    const wanted = path.startsWith('/') ? join(this.#site.root, path) : join(dirname(from), path);
+  async #include(from: Include, path: string, locals: Record<string, unknown>, once: boolean): Promise<unknown> {
+    const wanted = path.startsWith('/') ? join(this.#site.root, path) : join(dirname(from.file), path);
     const file = this.#site.include(wanted);
     if (file === undefined) throw fcgiError('FCGI_ERR_PAGE_NOT_FOUND', `there is no page to include at ${wanted}`);
     if (once && this.#included.has(file)) return undefined;
     this.#included.add(file);
-    return this.#execute(file, locals);
+    const depth = from.depth + 1;
+    if (depth > MAX_DEPTH) {
+      throw fcgiError(
+        'FCGI_ERR_PAGE_DEPTH',
+        `${file} is included by a page that is included, and so on, ${depth} times`,
+      );
+    }
+    return this.#execute({ file, depth }, locals);
   }
 
-  async #execute(file: string, locals: Record<string, unknown>, inner?: () => Promise<unknown>): Promise<unknown> {
-    const { compiled, load } = await this.#site.page(file);
+  async #execute(at: Include, locals: Record<string, unknown>, inner?: () => Promise<unknown>): Promise<unknown> {
+    const { compiled, load } = await this.#site.page(at.file);
     if (compiled.names.some((name) => OF_BODY.has(name))) await this.superglobals.readBody();
-    const scope = new Scope(this, file, locals, inner) as unknown as Record<string, unknown>;
+    const scope = new Scope(this, at, locals, inner) as unknown as Record<string, unknown>;
     const values = compiled.names.map((name) => scope[name]);
     return compiled.run(this.output, compiled.texts, load, ...values)();
   }

@@ -4,7 +4,7 @@ import type { Response } from '../../core/response.ts';
 import type { CookieOptions } from '../../core/set-cookie.ts';
 import { htmlspecialchars } from './escape.ts';
 import { EXIT } from './output.ts';
-import type { PageRun } from './page-run.ts';
+import type { Include, PageRun } from './page-run.ts';
 
 export interface PhpCookieOptions extends Omit<CookieOptions, 'expires'> {
   expires?: Date | number;
@@ -16,14 +16,14 @@ export interface PhpCookieOptions extends Omit<CookieOptions, 'expires'> {
 export class Scope {
   readonly #run: PageRun;
   /** The page whose scope it is. */
-  readonly #file: string;
+  readonly #at: Include;
   readonly locals: Record<string, unknown>;
   /** For a `_page`: runs the page that it is around. */
   readonly page: (() => Promise<unknown>) | undefined;
 
-  constructor(run: PageRun, file: string, locals: Record<string, unknown>, page?: () => Promise<unknown>) {
+  constructor(run: PageRun, at: Include, locals: Record<string, unknown>, page?: () => Promise<unknown>) {
     this.#run = run;
-    this.#file = file;
+    this.#at = at;
     this.locals = locals;
     this.page = page;
   }
@@ -217,7 +217,7 @@ export class Scope {
 
   /** Writes a file as it is, and gives its size in bytes. `path` is beside this page, unless it is absolute. */
   get readfile() {
-    return (path: string) => this.#run.output.file(resolve(dirname(this.#file), path));
+    return (path: string) => this.#run.output.file(resolve(dirname(this.#at.file), path));
   }
 
   /**
@@ -225,7 +225,7 @@ export class Scope {
    * Rejects with EEXIST if there is a file already.
    */
   get move_uploaded_file() {
-    return (from: string, to: string) => this.#run.moveUploadedFile(from, resolve(dirname(this.#file), to));
+    return (from: string, to: string) => this.#run.moveUploadedFile(from, resolve(dirname(this.#at.file), to));
   }
 
   /** Ends the page, also from an include; writes a message before, as it is. */
@@ -239,12 +239,12 @@ export class Scope {
 
   /** Runs another page here, and gives what it returns. `path` is beside this page, or with a slash in the site's root. */
   get include() {
-    return (path: string, locals: Record<string, unknown> = {}) => this.#run.include(this.#file, path, locals, false);
+    return (path: string, locals: Record<string, unknown> = {}) => this.#run.include(this.#at, path, locals, false);
   }
 
   /** The same, unless it has been included in this request. */
   get include_once() {
-    return (path: string, locals: Record<string, unknown> = {}) => this.#run.include(this.#file, path, locals, true);
+    return (path: string, locals: Record<string, unknown> = {}) => this.#run.include(this.#at, path, locals, true);
   }
 }
 

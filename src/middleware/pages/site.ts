@@ -31,6 +31,8 @@ const MAX_KEY = 1000;
 export class Site {
   /** Its real path. */
   readonly root: string;
+  /** The path that it was given, which may lead there by symbolic links. */
+  readonly #named: string;
   readonly extensions: readonly string[];
   readonly cache: PageCache;
   /** Bytes that a page has written when it last came to its end, by its file. */
@@ -42,6 +44,7 @@ export class Site {
   constructor(root: string, { extensions, revalidate, settle }: SiteOptions) {
     if (!this.isFolder(root)) throw fcgiError('FCGI_ERR_OPTION', `${root} is no folder`);
     this.root = realpathSync(root);
+    this.#named = root;
     this.extensions = extensions;
     this.cache = new PageCache(revalidate, settle);
     this.#revalidate = revalidate;
@@ -89,12 +92,31 @@ export class Site {
     return statOf(path)?.isDirectory() ?? false;
   }
 
-  /** The pages and folders whose name is a parameter, as `[id].jhtml`. */
+  /** Whether a path is of something in here, be it there or not. */
+  surrounds(path: string): boolean {
+    return [this.root, this.#named].some((folder) => path.startsWith(folder + sep));
+  }
+
+  /**
+   * Whether what is at a path, or a folder's index.html, may be sent as the file that it is: neither it nor what a symbolic
+   * link makes of it is hidden, or a page under whatever name, such as x.JHTML or x.jhtml.bak.
+   */
+  isBeside(path: string): boolean {
+    return [path, join(path, 'index.html')].every((name) =>
+      [name, realpathOf(name) ?? name].every(
+        (each) => !this.partsOf(each).some((part) => HIDDEN.test(part) || this.#isOfPage(part)),
+      ),
+    );
+  }
+
+  /** The pages and folders whose name is a parameter, as `[id].jhtml`; looked for as seldom as clients ask for pages. */
   parameters(folder: string): { entry: string; name: string }[] {
-    return readdirSync(folder).flatMap((entry) => {
-      const name = /^\[([A-Za-z_]\w*)\]/.exec(entry)?.[1];
-      return name === undefined ? [] : [{ entry, name }];
-    });
+    return this.remember(`parameters:${folder}`, () =>
+      entriesOf(folder).flatMap((entry) => {
+        const [, name, end = ''] = /^\[([A-Za-z_]\w*)\](.*)$/s.exec(entry) ?? [];
+        return name !== undefined && (end === '' || this.extensions.includes(end)) ? [{ entry, name }] : [];
+      }),
+    )!;
   }
 
   around(file: string): Around {
@@ -118,8 +140,31 @@ export class Site {
 
   #isHidden(name: string): boolean {
     return (
-      /^[._]/.test(name) ||
-      this.extensions.some((extension) => name === `404${extension}` || name === `500${extension}`)
+      HIDDEN.test(name) || this.extensions.some((extension) => name === `404${extension}` || name === `500${extension}`)
     );
+  }
+
+  #isOfPage(name: string): boolean {
+    return this.extensions.some((extension) => name.toLowerCase().includes(extension.toLowerCase()));
+  }
+}
+
+/** Names that are not for clients. */
+const HIDDEN = /^[._]/;
+
+function realpathOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** None where the folder cannot be read, or is gone. */
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }
