@@ -22,12 +22,14 @@ export interface ConfigOptions {
   multiplex?: boolean;
   /** The folder whose files the application hands over; an absolute path. */
   files?: string;
+  /** A folder of pages, whose other files the web server sends itself; an absolute path. */
+  pages?: string;
 }
 
 /** A web server's configuration, ready to be put among its own; its comments say why. */
 export type Config = (options: ConfigOptions) => string;
 
-/** Those that can be handed files. */
+/** Those that send files. */
 const SENDERS = ['nginx', 'caddy', 'apache', 'lighttpd'];
 
 const CONFIGS: Record<string, Config> = { nginx, caddy, apache, mod_fcgid: modFcgid, lighttpd, haproxy, h2o };
@@ -35,12 +37,14 @@ const CONFIGS: Record<string, Config> = { nginx, caddy, apache, mod_fcgid: modFc
 /** `fcgi config NAME`: prints the configuration of a web server. */
 export const config = {
   usage: `fcgi config NAME [--socket ADDRESS] [--listen ADDRESS] [--program COMMAND] [--multiplex] [--files DIR]
+    [--pages DIR]
   Prints a web server's configuration. NAME: ${Object.keys(CONFIGS).join(', ')}.
   --socket     where the application listens: a path, a port or host:port (default ./fcgi.sock)
   --listen     where the web server is to listen: a port or host:port (default 8080)
   --program    the command that starts the application, for the web servers that do so
   --multiplex  have several requests at a time on one connection, for HAProxy
-  --files      a folder whose files the web server sends when the app says so, for ${SENDERS.join(', ')}`,
+  --files      a folder whose files the web server sends when the app says so, for ${SENDERS.join(', ')}
+  --pages      a folder of pages, whose other files the web server sends itself, for the same`,
 
   run(args: string[]): void {
     const { values, positionals } = parseArgs({
@@ -52,6 +56,7 @@ export const config = {
         program: { type: 'string' },
         multiplex: { type: 'boolean' },
         files: { type: 'string' },
+        pages: { type: 'string' },
       },
     });
     const [name = '', ...rest] = positionals;
@@ -61,21 +66,24 @@ export const config = {
     const listen = parseAddress(values.listen);
     if ('path' in listen) throw fcgiError('FCGI_ERR_ARGUMENT', '--listen takes a port or host:port');
     const { program, multiplex } = values;
-    const files = values.files === undefined ? undefined : folderOf(values.files, name);
-    process.stdout.write(CONFIGS[name]!({ socket: parseAddress(values.socket), listen, program, multiplex, files }));
+    const files = folderOf('files', values.files, name);
+    const pages = folderOf('pages', values.pages, name);
+    const socket = parseAddress(values.socket);
+    process.stdout.write(CONFIGS[name]!({ socket, listen, program, multiplex, files, pages }));
   },
 };
 
-function folderOf(path: string, name: string): string {
+function folderOf(option: string, path: string | undefined, name: string): string | undefined {
+  if (path === undefined) return undefined;
   if (!SENDERS.includes(name)) {
-    throw fcgiError('FCGI_ERR_ARGUMENT', `--files is for ${SENDERS.join(', ')}: ${name} cannot be handed a file`);
+    throw fcgiError('FCGI_ERR_ARGUMENT', `--${option} is for ${SENDERS.join(', ')}: ${name} sends no files`);
   }
   const folder = resolve(path);
   // What quotes do not keep from meaning something to each of them; and what `offload` does not hand over.
   if (folder === '/' || /[\p{Cc}"'`$\\{}%?]/u.test(folder)) {
     throw fcgiError(
       'FCGI_ERR_ARGUMENT',
-      `--files takes a folder without special characters in its path, not ${folder}`,
+      `--${option} takes a folder without special characters in its path, not ${folder}`,
     );
   }
   return folder;

@@ -13,17 +13,19 @@ export interface ApacheOptions {
   directives?: string;
   /** The folder whose files it is handed. */
   files?: string;
+  /** A folder of pages. */
+  pages?: string;
 }
 
 /** Apache with what `fcgi config apache` prints, but for what the options say. */
 export async function startApache(
   socket: Address,
-  { keepAlive = true, modules = [], directives = '', files }: ApacheOptions = {},
+  { keepAlive = true, modules = [], directives = '', files, pages }: ApacheOptions = {},
 ): Promise<{ port: number; program: Program }> {
   const folder = temporaryFolder();
   const port = await freePort();
 
-  let site = apache({ socket, listen: { host: '127.0.0.1', port }, files });
+  let site = apache({ socket, listen: { host: '127.0.0.1', port }, files, pages });
   if (!keepAlive) site = replaceOnce(site, ' enablereuse=on', '');
   writeFileSync(join(folder, 'apache.conf'), global(folder, ...modules) + directives);
   writeFileSync(join(folder, 'site.conf'), site);

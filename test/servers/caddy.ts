@@ -10,12 +10,13 @@ export async function startCaddy(
   socket: Address,
   edit = (site: string) => site,
   files?: string,
+  pages?: string,
 ): Promise<{ port: number; program: Program }> {
   const folder = temporaryFolder();
   const port = await freePort();
 
   const file = join(folder, 'Caddyfile');
-  const site = caddy({ socket, listen: { host: '127.0.0.1', port }, files });
+  const site = caddy({ socket, listen: { host: '127.0.0.1', port }, files, pages });
   writeFileSync(file, `{\n\tadmin off\n}\n\n${edit(site)}`);
 
   const program = new Program('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], folder, {

@@ -10,7 +10,10 @@ import { describeWith, temporaryFolder } from './program.ts';
 beforeAll(build);
 
 describeWith('lighttpd', 'lighttpd with --program', () => {
-  it('starts the app, once, and starts it again when it has died', async () => {
+  it.each([
+    ['', false],
+    ['and --pages ', true],
+  ])('%sstarts the app, once, and starts it again when it has died', async (_name, hasPages) => {
     const folder = temporaryFolder();
     const file = join(folder, 'app.mjs');
     const fcgi = pathToFileURL(join(PROJECT, 'dist/index.js'));
@@ -19,13 +22,20 @@ describeWith('lighttpd', 'lighttpd with --program', () => {
       `import { serve } from '${fcgi}';\nawait serve((req, res) => res.send(\`\${process.pid}\`));\n`,
     );
     const socket = { path: join(folder, 'fcgi.sock') };
-    const { port, program } = await startLighttpd(socket, `${process.execPath} ${file}`);
+    const { port, program } = await startLighttpd(
+      socket,
+      `${process.execPath} ${file}`,
+      undefined,
+      hasPages ? folder : undefined,
+    );
     onTestFinished(async () => {
       await program.stop();
       rmSync(folder, { recursive: true });
     });
 
-    const ids = await Promise.all(Array.from({ length: 20 }, () => exchange(port, { path: '/' })));
+    const ids = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => exchange(port, { path: i % 2 ? '/' : '/x.jhtml' })),
+    );
     const [first, ...others] = new Set(ids.map(({ body }) => Number(body)));
     expect(first).toBeGreaterThan(0);
     expect(others).toEqual([]);

@@ -9,11 +9,12 @@ export async function startLighttpd(
   socket: Address,
   command?: string,
   files?: string,
+  pages?: string,
 ): Promise<{ port: number; program: Program }> {
   const folder = temporaryFolder();
   const port = await freePort();
 
-  const site = lighttpd({ socket, listen: { host: '127.0.0.1', port }, program: command, files });
+  const site = lighttpd({ socket, listen: { host: '127.0.0.1', port }, program: command, files, pages });
   writeFileSync(join(folder, 'lighttpd.conf'), global(folder, await freePort()) + site);
 
   const program = new Program('lighttpd', ['-D', '-f', join(folder, 'lighttpd.conf')], folder);

@@ -11,6 +11,8 @@ export interface NginxOptions {
   streamUploads?: boolean;
   /** The folder whose files it is handed. */
   files?: string;
+  /** A folder of pages. */
+  pages?: string;
   /** Changes the site's configuration. */
   edit?: (site: string) => string;
 }
@@ -20,7 +22,7 @@ export async function startNginx(socket: Address, options: NginxOptions): Promis
   const folder = temporaryFolder();
   const port = await freePort();
 
-  let site = nginx({ socket, listen: { host: '127.0.0.1', port }, files: options.files });
+  let site = nginx({ socket, listen: { host: '127.0.0.1', port }, files: options.files, pages: options.pages });
   if (!options.keepAlive) {
     site = replaceOnce(site, ' keepalive 16;', '');
     site = replaceOnce(site, ' fastcgi_keep_conn on;', '');

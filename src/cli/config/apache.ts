@@ -2,9 +2,9 @@ import { resolve } from 'node:path';
 import { formatAddress } from '../../adapters/address.ts';
 import type { ConfigOptions } from '../config.ts';
 
-export function apache({ socket, listen, files }: ConfigOptions): string {
+export function apache({ socket, listen, files, pages }: ConfigOptions): string {
   // Over a unix socket, the host is but a name that tells this worker from others.
-  const upstream = 'path' in socket ? `unix:${resolve(socket.path)}|fcgi://app/` : `fcgi://${formatAddress(socket)}/`;
+  const upstream = 'path' in socket ? `unix:${resolve(socket.path)}|fcgi://app` : `fcgi://${formatAddress(socket)}`;
   return `# Apache: put this beside your other sites, as /etc/apache2/sites-enabled/app.conf. It needs its event MPM and three
 # modules: \`a2enmod proxy proxy_fcgi env\`.
 
@@ -19,8 +19,7 @@ Listen ${formatAddress(listen)}
   # timeout        seconds for which the app may be silent; raise it where answers stay open, as server-sent events do.
   # flushpackets   what the app writes goes on at once; auto: unless more comes within 10 ms. Without it, Apache
   #                collects 8 KB, and server-sent events do not arrive.
-  ProxyPass / ${upstream} enablereuse=on ttl=60 timeout=60 flushpackets=auto
-
+${pages === undefined ? everything(upstream) : pagesOf(pages, upstream)}
   # Apache answers 404 to any path with %2F in it.
   AllowEncodedSlashes NoDecode
 
@@ -41,6 +40,38 @@ Listen ${formatAddress(listen)}
   #
   # LimitRequestBody does not count for what is passed on: Apache spools nothing, and maxBodyBytes is the app's limit.
 ${files === undefined ? '' : sendFiles(files)}</VirtualHost>
+`;
+}
+
+const PARAMETERS = 'enablereuse=on ttl=60 timeout=60 flushpackets=auto';
+
+function everything(upstream: string): string {
+  return `  ProxyPass / ${upstream}/ ${PARAMETERS}
+`;
+}
+
+/** Files by Apache, and everything else by the app. */
+function pagesOf(folder: string, upstream: string): string {
+  return `  <Proxy "${upstream}">
+    ProxySet ${PARAMETERS}
+  </Proxy>
+
+  DocumentRoot "${folder}"
+  <Directory "${folder}">
+    Require all granted
+    AllowOverride None
+    AcceptPathInfo On
+    # It would look for folders first, and redirect to them.
+    DirectorySlash Off
+    DirectoryIndex disabled
+
+    # Files that are there Apache sends itself, but for names that begin with a dot or an underscore, and for pages under
+    # whatever name, such as x.JHTML or x.jhtml.bak. Everything else is asked of the app, folders too: /about may be
+    # about.jhtml, /users/7 may be users/[id].jhtml, / is index.jhtml, and what is not there is 404.jhtml.
+    <If "! -f %{REQUEST_FILENAME} || %{REQUEST_URI} =~ m#\\.jhtml|/[._]#i">
+      SetHandler "proxy:${upstream}"
+    </If>
+  </Directory>
 `;
 }
 
