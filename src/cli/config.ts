@@ -80,7 +80,7 @@ function folderOf(option: string, path: string | undefined, name: string): strin
   }
   const folder = resolve(path);
   // What quotes do not keep from meaning something to each of them; and what `offload` does not hand over.
-  if (folder === '/' || /[\p{Cc}"'`$\\{}%?]/u.test(folder)) {
+  if (folder === '/' || /[\p{Cc}"'`$\\{}%?*[\]]/u.test(folder)) {
     throw fcgiError(
       'FCGI_ERR_ARGUMENT',
       `--${option} takes a folder without special characters in its path, not ${folder}`,

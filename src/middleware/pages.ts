@@ -7,7 +7,7 @@ import type { NextFunction } from '../core/types.ts';
 import { files } from './files.ts';
 import { type MultipartOptions, multipart } from './multipart.ts';
 import { describeFailure, type Failure, showFailure } from './pages/failure.ts';
-import { ADD_SLASH, ELSEWHERE, type Found, findFolder, findScript, findUrl, isBeside } from './pages/find.ts';
+import { ADD_SLASH, ELSEWHERE, type Found, findFolder, findScript, findUrl, isBeside, isPlain } from './pages/find.ts';
 import { PageRun } from './pages/page-run.ts';
 import { Site } from './pages/site.ts';
 
@@ -70,12 +70,13 @@ export function pages(
   const sendFile = files(site.root);
 
   function find(req: Request): Found | typeof ADD_SLASH | undefined {
+    const { path } = req;
+    if (!isPlain(site, path)) return undefined;
     const script = cgiSocket(req)?.cgi.get('SCRIPT_FILENAME') ?? '';
     if (extensions.some((extension) => script.includes(extension))) {
       const found = site.remember(`script:${script}`, () => findScript(site, script));
       if (found !== ELSEWHERE) return found;
     }
-    const { path } = req;
     return site.remember(`url:${path}`, () => findUrl(site, path));
   }
 

@@ -69,15 +69,18 @@ describe('fcgi config', () => {
     expect(printed('nginx', '--files', 'public')).toContain(`alias "${process.cwd()}/public/";`);
   });
 
-  it.each(['"', "'", '$', '\\', '{', '`', '\n', '%', '?'])('refuses a folder with %j in its path', (char) => {
+  it.each(['"', "'", '$', '\\', '{', '`', '\n', '%', '?', '*', '['])('refuses a folder with %j in its path', (char) => {
     const error = expect.objectContaining({ code: 'FCGI_ERR_ARGUMENT' });
     expect(() => printed('nginx', '--files', `/srv/a${char}b`)).toThrow(error);
+    expect(() => printed('nginx', '--pages', `/srv/a${char}b`)).toThrow(error);
   });
 
   it.each([
     ['no name', []],
     ['files for a web server that cannot be handed any', ['haproxy', '--files', '/srv']],
     ['all files that there are', ['nginx', '--files', '/']],
+    ['pages for a web server that looks for no files', ['h2o', '--pages', '/srv']],
+    ['all files that there are for pages', ['nginx', '--pages', '/']],
     ['a name that is none', ['constructor']],
     ['two names', ['nginx', 'caddy']],
     ['mod_fcgid without the program that it is to start', ['mod_fcgid']],

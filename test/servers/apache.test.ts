@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, expect, it, onTestFinished } from 'vitest';
 import { type Address, formatAddress } from '../../src/adapters/address.ts';
 import { createApp, createServer, type FcgiServer } from '../../src/index.ts';
+import { pages } from '../../src/middleware/index.ts';
+import { writePage } from '../middleware/pages/site.ts';
 import { startApache } from './apache.ts';
 import { exchange } from './client.ts';
 import { describeWith, freePort, temporaryFolder } from './program.ts';
@@ -55,6 +57,25 @@ describeWith('apache', 'Apache', () => {
       HTTP_AUTHORIZATION: Authorization,
       SCRIPT_FILENAME: `${program.folder}/private/a page`,
     });
+  });
+
+  it('names pages by ProxyPassMatch as well', async () => {
+    const site = join(folder, 'site');
+    for (const name of ['a b.jhtml', '100%.jhtml', 'a%20b.jhtml']) {
+      writePage(site, name, '<?= $_SERVER.SCRIPT_NAME + ($_SERVER.PATH_INFO ?? "") ?>');
+    }
+    const match = `ProxyPassMatch "^(/.*\\.jhtml(/.*)?)$" "unix:${socket.path}|fcgi://app${site}$1"`;
+    const edit = (config: string) => config.replace(/<If .*<\/If>/s, '').replace('</VirtualHost>', `${match}\n$&`);
+    const { port, program } = await startApache(socket, { pages: site, edit });
+    onTestFinished(async () => void (await program.stop()));
+    const app = createServer(createApp().use(pages(site))).listen(socket.path, { mode: 0o666 });
+    await once(app, 'listening');
+    onTestFinished(() => stop(app));
+
+    for (const path of ['/a b.jhtml', '/100%.jhtml', '/a%20b.jhtml', '/a b.jhtml/c%20d']) {
+      const asked = path.split('/').map(encodeURIComponent).join('/');
+      expect(await exchange(port, { path: asked }), path).toMatchObject({ status: 200, body: path });
+    }
   });
 
   it.each(['unix', 'TCP'])('answers 503 only while the app is away, over %s', async (over) => {

@@ -15,12 +15,14 @@ export interface ApacheOptions {
   files?: string;
   /** A folder of pages. */
   pages?: string;
+  /** Changes the site's configuration. */
+  edit?: (site: string) => string;
 }
 
 /** Apache with what `fcgi config apache` prints, but for what the options say. */
 export async function startApache(
   socket: Address,
-  { keepAlive = true, modules = [], directives = '', files, pages }: ApacheOptions = {},
+  { keepAlive = true, modules = [], directives = '', files, pages, edit = (site) => site }: ApacheOptions = {},
 ): Promise<{ port: number; program: Program }> {
   const folder = temporaryFolder();
   const port = await freePort();
@@ -28,7 +30,7 @@ export async function startApache(
   let site = apache({ socket, listen: { host: '127.0.0.1', port }, files, pages });
   if (!keepAlive) site = replaceOnce(site, ' enablereuse=on', '');
   writeFileSync(join(folder, 'apache.conf'), global(folder, ...modules) + directives);
-  writeFileSync(join(folder, 'site.conf'), site);
+  writeFileSync(join(folder, 'site.conf'), edit(site));
 
   const program = new Program('apache2', ['-d', folder, '-f', 'apache.conf', '-D', 'FOREGROUND'], folder);
   await program.accepts(port);

@@ -30,35 +30,45 @@ interface Sending {
   server?: Server | Server[];
   /** The header by which the web server is handed files; without one, the app sends them itself. */
   header?: Offload['header'];
-  open(site: Site, root: string): Promise<{ port: number; program?: Program }>;
+  open(site: Site, root: string, pages?: string): Promise<{ port: number; program?: Program }>;
 }
 
-const sendings: Sending[] = [
-  ...WAYS.filter(({ name }) => !name.includes('fastcgi')),
+const senders: Sending[] = [
   {
     name: 'nginx',
     server: 'nginx',
     header: 'X-Accel-Redirect',
-    open: ({ socket }, root) => startNginx({ path: socket }, { keepAlive: true, files: root }),
+    open: ({ socket }, files, pages) => startNginx({ path: socket }, { keepAlive: true, files, pages }),
   },
   {
     name: 'Caddy',
     server: 'caddy',
     header: 'X-Sendfile',
-    open: ({ socket }, root) => startCaddy({ path: socket }, undefined, root),
+    open: ({ socket }, files, pages) => startCaddy({ path: socket }, undefined, files, pages),
   },
   {
     name: 'lighttpd',
     server: 'lighttpd',
     header: 'X-Sendfile',
-    open: ({ socket }, root) => startLighttpd({ path: socket }, undefined, root),
+    open: ({ socket }, files, pages) => startLighttpd({ path: socket }, undefined, files, pages),
   },
   {
     name: 'Apache',
     server: ['apache', 'mod_xsendfile'],
     header: 'X-Sendfile',
-    open: ({ socket }, root) => startApache({ path: socket }, { modules: ['xsendfile'], files: root }),
+    open: ({ socket }, files, pages) => startApache({ path: socket }, { modules: ['xsendfile'], files, pages }),
   },
+];
+
+const sendings: Sending[] = [
+  ...WAYS.filter(({ name }) => !name.includes('fastcgi')),
+  ...senders,
+  // Of a site beside them, in which nothing is.
+  ...senders.map((sender) => ({
+    ...sender,
+    name: `${sender.name}, for pages`,
+    open: (site: Site, root: string) => sender.open(site, root, join(root, '../site')),
+  })),
 ];
 
 const ODD_NAMES = [
@@ -95,6 +105,7 @@ for (const { name, server, header, open: openSite } of sendings) {
       chmodSync(folder, 0o755);
       root = join(folder, 'public');
       mkdirSync(root);
+      mkdirSync(join(folder, 'site'));
       writeFileSync(join(root, 'a.txt'), '0123456789');
       // A date that is younger than a minute tells no file from another for Apache (RFC 9110, section 8.8.2.2).
       utimesSync(join(root, 'a.txt'), 1e9, 1e9);

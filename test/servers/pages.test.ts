@@ -20,6 +20,29 @@ import { describeWith, type Program, type Server, temporaryFolder } from './prog
 
 const SELF = '<?- [$_SERVER.SCRIPT_NAME, $_SERVER.PATH_INFO ?? "", $_SERVER.QUERY_STRING].join(" ") ?>';
 
+/** What leads web servers to a page of /admin, though it is another path. */
+const AROUND = [
+  '//admin/page.jhtml',
+  '//admin/page',
+  '/blog//../admin/page.jhtml',
+  '/blog/../admin/page.jhtml',
+  '/./admin/page.jhtml',
+  '/%2e/admin/page.jhtml',
+  '/%61dmin/page.jhtml',
+  '/%61dmin/page',
+  '/admin%2Fpage.jhtml',
+  '/admin%5Cpage.jhtml',
+  '/admin\\page.jhtml',
+  '/ADMIN/page.jhtml',
+  '/admin/page%2Ejhtml',
+  '/about.jhtml/../admin/page.jhtml',
+  '/about.jhtml/%2e%2E/admin/page.jhtml',
+  '/about.jhtml/..%2fadmin/page.jhtml',
+  '/about.jhtml%2f..%2fadmin/page.jhtml',
+  '/about.jhtml/./../admin/page',
+  '/about.jhtml/..\\admin/page.jhtml',
+];
+
 const FILES = {
   'index.jhtml': SELF,
   'about.jhtml': SELF,
@@ -28,6 +51,7 @@ const FILES = {
   '100%.jhtml': SELF,
   'a%20b.jhtml': SELF,
   'users/[id].jhtml': 'user <?= req.params.id ?>',
+  'admin/page.jhtml': 'for admins',
   'form.jhtml': '<?= $_POST.name ?> <?= $_POST["list"].length ?>',
   'stream.jhtml': '<? res.set("X-Accel-Buffering", "no") ?>first <? await flush(); await globalThis.wait() ?>second',
   'fail.jhtml': '<? header("Content-Type", "text/csv") ?>text<?\n\n throw new Error("on purpose") ?>',
@@ -61,6 +85,7 @@ for (const [name, text] of Object.entries(FILES)) writePage(site, name, text);
 chmodSync(folder, 0o755);
 
 const app = createApp({ env: 'test' });
+app.use('/admin', (_req, res) => res.status(403).send('guarded'));
 app.use(pages(site, { revalidate: 0 }));
 const overHttp = http.createServer({ IncomingMessage: Request, ServerResponse: Response }, app);
 const overFastcgi = createServer(app);
@@ -83,6 +108,8 @@ afterEach(() => void vi.restoreAllMocks());
 interface Way {
   name: string;
   server?: Server;
+  /** How it tells `a%2Fb` behind a page; where the page is found by the URL, that names nothing. */
+  slash?: string;
   /** Whether it answers 400 itself to a control character in a path. */
   refusesControls?: boolean;
   open(): Promise<{ port: number; program?: Program }>;
@@ -92,11 +119,16 @@ interface Way {
 const WAYS: Way[] = [
   { name: 'straight over HTTP', open: async () => ({ port: (overHttp.address() as AddressInfo).port }) },
   { name: 'nginx', server: 'nginx', open: () => startNginx(socket, { keepAlive: true }) },
-  { name: 'nginx --pages', server: 'nginx', open: () => startNginx(socket, { keepAlive: true, pages: site }) },
+  {
+    name: 'nginx --pages',
+    server: 'nginx',
+    slash: '/a/b',
+    open: () => startNginx(socket, { keepAlive: true, pages: site }),
+  },
   { name: 'Caddy', server: 'caddy', open: () => startCaddy(socket) },
   { name: 'Caddy --pages', server: 'caddy', open: () => startCaddy(socket, undefined, undefined, site) },
   { name: 'Apache', server: 'apache', open: () => startApache(socket) },
-  { name: 'Apache --pages', server: 'apache', open: () => startApache(socket, { pages: site }) },
+  { name: 'Apache --pages', server: 'apache', slash: '/a%2Fb', open: () => startApache(socket, { pages: site }) },
   { name: 'lighttpd', server: 'lighttpd', refusesControls: true, open: () => startLighttpd(socket) },
   {
     name: 'lighttpd --pages',
@@ -136,7 +168,6 @@ for (const way of WAYS) {
       ['PATH_INFO that is encoded', '/about.jhtml/a%20%C3%BC%3F', '/about.jhtml /a ü?'],
       ['PATH_INFO that looks hidden', '/about.jhtml/_a/.b', '/about.jhtml /_a/.b'],
       ['PATH_INFO that looks as a page', '/about.jhtml/index.jhtml', '/about.jhtml /index.jhtml'],
-      ['an encoded dot', '/about%2Ejhtml', '/about.jhtml'],
       ['spaces and UTF-8', '/a%20b/%C3%BC%20%C3%B6.jhtml', '/a b/ü ö.jhtml'],
       ['spaces and UTF-8 without the extension', '/a%20b/%C3%BC%20%C3%B6', '/a b/ü ö.jhtml'],
       ['spaces and UTF-8 before PATH_INFO', '/a%20b/%C3%BC%20%C3%B6.jhtml/x%20y', '/a b/ü ö.jhtml /x y'],
@@ -144,6 +175,11 @@ for (const way of WAYS) {
       ['what decodes twice', '/a%2520b.jhtml', '/a%20b.jhtml'],
     ])('%s', async (_what, path, shown) => {
       expect(await told({ path })).toBe(`200 ${shown}`);
+    });
+
+    it('a slash in disguise behind a page', async () => {
+      const answer = way.slash === undefined ? '404 nothing there' : `200 /about.jhtml ${way.slash}`;
+      expect(await told({ path: '/about.jhtml/a%2Fb' })).toBe(answer);
     });
 
     it('[id] is a parameter', async () => {
@@ -226,6 +262,7 @@ for (const way of WAYS) {
       '/about.JHTML',
       '/about.JHTML/x.jhtml',
       '/about%2EJHTML',
+      '/about%2Ejhtml',
       '/about.jhtml.bak',
       '/about.jhtml%2Ebak',
       '/about.jhtm%6c.bak',
@@ -247,6 +284,10 @@ for (const way of WAYS) {
       '/about.jhtml::$DATA',
     ])('%s shows no source', async (path) => {
       expect(await told({ path })).not.toContain('source');
+    });
+
+    it.each(AROUND)('%s does not get past a guard of /admin', async (path) => {
+      expect(await told({ path })).not.toContain('for admins');
     });
 
     it('CVE-2019-11043: a newline in PATH_INFO is PATH_INFO', async () => {

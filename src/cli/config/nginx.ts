@@ -28,7 +28,7 @@ function filesLocation(files: string): string {
   return `
   # What the app hands over: app.set('offload', { header: 'X-Accel-Redirect', prefix: '/_files', root: '${files}' }).
   # The user that nginx's workers run as must be allowed to read it.
-  location /_files/ {
+  location ^~ /_files/ {
     # For clients it is not there.
     internal;
     alias "${files}/";

@@ -18,3 +18,6 @@ export function decodePath(path: string): string | undefined {
     return undefined;
   }
 }
+
+/** What needs no percent-encoding (RFC 3986, section 2.3) and has one; but for `~`, which was not always among it. */
+export const ENCODED_UNRESERVED = /%(?:2[de]|3\d|[46][1-9a-f]|[57][\da]|5f)/i;

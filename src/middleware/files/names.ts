@@ -1,4 +1,4 @@
-import { decodePath } from '../cgi/url-text.ts';
+import { decodePath, ENCODED_UNRESERVED } from '../cgi/url-text.ts';
 
 /** What a URL's path names: the way down to a file or a folder, decoded. */
 export interface Names {
@@ -20,9 +20,6 @@ export function namesIn(path: string): Names | undefined {
   if (isFolder) names.pop();
   return names.every(isName) ? { names, isFolder } : undefined;
 }
-
-/** But for `~`, which was not always among them. */
-const ENCODED_UNRESERVED = /%(?:2[de]|3\d|[46][1-9a-f]|[57][\da]|5f)/i;
 
 function isName(name: string): boolean {
   return name !== '' && !UNFIT.test(name) && !DEVICE.test(name) && !SHORT_NAME.test(name);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { decodePath } from '../cgi/url-text.ts';
+import { decodePath, ENCODED_UNRESERVED } from '../cgi/url-text.ts';
 import type { Site } from './site.ts';
 
 /** A page that a request asks for. */
@@ -18,6 +18,19 @@ const NO_PARAMS = {};
 
 /** Says that the URL lacks the slash of a folder: the page's own links would mean something else. */
 export const ADD_SLASH = Symbol('add slash');
+
+/**
+ * Whether a URL's path names a page as every client does. `//admin`, `/x/../admin` and `/%61dmin` are other paths than
+ * `/admin` for a route that guards it, but lead web servers to the same page. Behind a page's name nothing but dots does so.
+ */
+export function isPlain(site: Site, urlPath: string): boolean {
+  const ends = site.extensions.map((extension) => urlPath.indexOf(extension)).filter((end) => end !== -1);
+  const name = urlPath.slice(0, Math.min(...ends, urlPath.length));
+  return !DOTS.test(urlPath) && !ENCODED_UNRESERVED.test(name) && !/\/\/|\\|%(?:2f|5c)/i.test(name);
+}
+
+/** `.` or `..` as a name, in any disguise. */
+const DOTS = /(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)/i;
 
 /** Says that the web server looks for files in another folder: what it names tells nothing of this site. */
 export const ELSEWHERE = Symbol('elsewhere');

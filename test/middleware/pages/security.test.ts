@@ -287,6 +287,44 @@ describe.each(DOORS)('the URL over %s', (_name, open) => {
   });
 });
 
+describe.each(DOORS)('a guard of a path over %s', (_name, open) => {
+  it.each([
+    ['as it is', '/users/7', 403],
+    ['in another case', '/USERS/7', 403],
+    ['with two slashes', '//users/7', 404],
+    ['with two slashes within', '/image.jpg//../users/7', 404],
+    ['by ..', '/x/../users/7', 404],
+    ['by .', '/./users/7', 404],
+    ['with an encoded letter', '/%75sers/7', 404],
+    ['with an encoded slash', '/users%2f7', 404],
+    ['with a backslash', '/users%5c7', 404],
+    ['behind what looks as a page', '/x.jhtml/../users/7', 404],
+  ])('is not got past by the path %s', async (_what, path, status) => {
+    const app = createApp({ env: 'test' });
+    app.use('/users', (_req, res) => res.status(403).send('guarded'));
+    app.use(pages(makeSite({ 'users/[id].jhtml': 'user', 'users/7.jhtml': 'user' }), { revalidate: 0 }));
+    const ask = await open(app, door);
+    expect((await ask(path)).status).toBe(status);
+  });
+
+  it('is not got past by SCRIPT_FILENAME, which web servers make of any such path', async () => {
+    if (_name === 'HTTP') return;
+    root = makeSite({ 'admin/page.jhtml': 'for admins', 'x.jhtml': '' });
+    const params = { SCRIPT_FILENAME: `${root}/admin/page.jhtml` };
+    const ask = await serve(open);
+    for (const path of [
+      '//admin/page.jhtml',
+      '/x/../admin/page.jhtml',
+      '/x.jhtml/%2E./admin/page.jhtml',
+      '/%61dmin/page.jhtml',
+      '/admin%2fpage.jhtml',
+    ]) {
+      expect((await ask(path, { params })).status, path).toBe(404);
+    }
+    expect((await ask('/rewritten', { params })).status).toBe(200);
+  });
+});
+
 describe.each(DOORS)('a page over %s', (_name, open) => {
   /** The answer of a page `x.jhtml`. */
   async function answer(text: string, request?: TestRequest, path = '/x', files: Record<string, string> = {}) {
@@ -384,8 +422,8 @@ describe.each(DOORS)('a page over %s', (_name, open) => {
   });
 
   it.each([
-    ['JSON', 'application/json', '{"a":{"toString":1},"b":null,"c":"d"}', '{"a":"","b":"","c":"d"}'],
-    ['a form of objects', 'application/x-www-form-urlencoded', 'a[toString]=1&c=d', '{"a":"","c":"d"}'],
+    ['JSON', 'application/json', '{"a":{"toString":1},"b":null,"c":"d"}', '{}'],
+    ['a form of objects', 'application/x-www-form-urlencoded', 'a[toString]=1&c=d', '{"a":{"toString":"1"},"c":"d"}'],
   ])('does not fail on %s that something else has parsed', async (_what, type, body, posted) => {
     const request = { method: 'POST', headers: { 'Content-Type': type }, body };
     expect(await textOf('<?- JSON.stringify($_POST) ?>', request)).toBe(posted);
@@ -396,7 +434,6 @@ describe.each(DOORS)('a page over %s', (_name, open) => {
     ['header(name, value)', 'header("X-A", "b\\r\\nSet-Cookie: evil=1")'],
     ['header(name)', 'header("X-A\\r\\nSet-Cookie", "evil=1")'],
     ['header, of a list', 'header("X-A", ["b", "c\\nSet-Cookie: evil=1"])'],
-    ['Location', 'header("Location: /\\r\\nSet-Cookie: evil=1")'],
     ['setcookie, by its name', 'setcookie("a\\r\\nSet-Cookie: evil", "1")'],
     ['setcookie, by its path', 'setcookie("a", "1", { path: "/\\r\\nSet-Cookie: evil=1" })'],
     ['setcookie, by its domain', 'setcookie("a", "1", { domain: "a.test\\r\\nSet-Cookie: evil=1" })'],
@@ -409,12 +446,23 @@ describe.each(DOORS)('a page over %s', (_name, open) => {
 
   it.each([
     ['setcookie, by its value', 'setcookie("a", "1\\r\\nSet-Cookie: evil=1")', 'set-cookie', /^a=1%0D%0ASet-Cookie/],
+    ['Location', 'header("Location: /a\\r\\nSet-Cookie: evil=1")', 'location', /^\/a%0D%0ASet-Cookie:%20evil=1$/],
     ['redirect', 'redirect("/a\\r\\nSet-Cookie: evil=1")', 'location', /^\/a%0D%0ASet-Cookie:%20evil=1$/],
     ['header, of a status line', 'header("HTTP/1.1 404 Not\\r\\nSet-Cookie: evil=1")', 'content-type', /^text\/html/],
   ])('CWE-113: splits no head by %s', async (_what, code, name, value) => {
     const { headers } = await answer(`<? ${code} ?>ran`);
     expect([headers[name]].flat()).toEqual([expect.stringMatching(value)]);
     if (name !== 'set-cookie') expect(headers['set-cookie']).toBeUndefined();
+  });
+
+  it('leaves nothing of what it was to answer to the page for errors', async () => {
+    const fails = `<? header("Content-Type: text/csv"); header("Content-Length: 3"); header("Cache-Control: public");
+      header("Content-Disposition: attachment"); header("X-Frame-Options: DENY"); throw new Error("secret") ?>`;
+    const { status, headers, text } = await answer(fails, {}, '/x', { '500.jhtml': 'sorry' });
+    expect([status, text]).toEqual([500, 'sorry']);
+    expect(headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', 'x-frame-options': 'DENY' });
+    expect(headers).not.toHaveProperty('cache-control');
+    expect(headers).not.toHaveProperty('content-disposition');
   });
 
   it('does not show its source, or where it lies, when it fails', async () => {
