@@ -1,5 +1,6 @@
 import { rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 // @ts-expect-error It has no types.
 import session from 'express-session';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -347,6 +348,35 @@ describe.each(DOORS)('pages over %s', (_name, open) => {
     it('behind what was sent break the answer off', async () => {
       const ask = await site({ 'index.jhtml': 'a<? await flush(); throw new Error("late") ?>' });
       await expect(ask('/')).rejects.toThrow();
+    });
+
+    it.each([
+      ['are none where a page waited by req.signal for longer than its client did', 'signal: req.signal', []],
+      [
+        'are one where it waited by another signal',
+        'signal: AbortSignal.timeout(0)',
+        [expect.objectContaining({ name: 'AbortError' })],
+      ],
+    ])('%s', async (_what, signal, told) => {
+      const code = `await flush();
+        const waiting = locals.sleep(1e8, null, { ${signal} });
+        if (${told.length === 0}) res.destroy();
+        await waiting;`;
+      const middleware = pages(makeSite({ 'index.jhtml': `<? ${code} ?>` }));
+      const errors: unknown[] = [];
+      let ran: Promise<void> | undefined;
+      const app = createApp({ env: 'test' });
+      app.use((req, res, next) => {
+        res.locals.sleep = sleep;
+        ran = middleware(req, res, (error) => {
+          errors.push(error);
+          next(error);
+        });
+      });
+      const ask = await open(app, door);
+      await expect(ask('/')).rejects.toThrow();
+      await ran;
+      expect(errors).toEqual(told);
     });
   });
 

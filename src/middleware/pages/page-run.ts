@@ -52,10 +52,15 @@ export class PageRun {
       if (append !== undefined) await this.#execute({ file: append, depth: 0 }, locals);
       await this.#background.end();
     } catch (error) {
-      if (error !== EXIT) throw error;
+      if (error !== EXIT && !this.#hasLeft(error)) throw error;
     }
     this.#site.lengths.set(file, this.output.length);
     this.output.end();
+  }
+
+  /** Whether the client has left, and that is what the error says: the page waited by `req.signal`. */
+  #hasLeft(error: unknown): boolean {
+    return this.res.destroyed && (error as Error | undefined)?.name === 'AbortError';
   }
 
   include(from: Include, path: string, locals: Record<string, unknown>, once: boolean): Promise<unknown> {
