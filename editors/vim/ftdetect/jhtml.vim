@@ -1,0 +1,1 @@
+autocmd BufRead,BufNewFile *.jhtml set filetype=html
