@@ -38,9 +38,9 @@ export async function readSettled<T>(
   while (performance.now() < deadline) {
     const stamp = stampOf(file);
     if (stamp === undefined) throw fcgiError('FCGI_ERR_PAGE_NOT_FOUND', `${file} is gone`);
-    // Of a time to come, another machine's clock, nothing can be said.
+    // A file's clock may be ahead by less than a millisecond; of a time far to come, another machine's, nothing can be said.
     const age = Date.now() - Number.parseFloat(stamp);
-    if (age >= 0 && age < settle) {
+    if (Math.abs(age) < settle) {
       await sleep(Math.min(settle - age, STEP));
       continue;
     }
