@@ -53,13 +53,12 @@ export class Output implements Writer {
   /** Escaped; `undefined`, `null` and `false` are nothing, promises are awaited. */
   echo(...values: unknown[]): Promise<void> | undefined;
   echo(value?: unknown): Promise<void> | undefined {
-    if (typeof value === 'string' && this.#before === undefined && arguments.length === 1) {
-      this.#text.addEscaped(value);
-      return this.#text.length > this.#size ? this.#overflow() : undefined;
-    }
     // Not as rest parameters, which would be an array for each call.
     // biome-ignore lint/complexity/noArguments: see above
-    return arguments.length > 1 ? this.#addAll(arguments, true) : this.#add(value, true);
+    if (arguments.length > 1) return this.#addAll(arguments, true);
+    if (typeof value !== 'string' || this.#before !== undefined) return this.#add(value, true);
+    this.#text.addEscaped(value);
+    return this.#text.length > this.#size ? this.#overflow() : undefined;
   }
 
   /** As it is, also bytes. */

@@ -19,13 +19,14 @@ describe('readSettled', () => {
   ])('%s', async (_what, age, readsAtOnce) => {
     const file = writePage(makeSite({}), 'a.jhtml', 'a');
     utimesSync(file, WRITTEN / 1000, WRITTEN / 1000);
-    vi.spyOn(Date, 'now').mockReturnValue(WRITTEN + age);
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(WRITTEN + age);
     let reads = 0;
     const reading = readSettled(file, 10, async () => {
       reads += 1;
       return 'a';
     });
     expect(reads).toBe(readsAtOnce);
+    clock.mockReturnValue(WRITTEN + 1000);
     expect((await reading).content).toBe('a');
   });
 });
