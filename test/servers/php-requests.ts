@@ -235,7 +235,6 @@ export const ROWS: Record<string, Row[]> = {
     ['an article by an inherited name', '/article/2024/constructor'],
     ['slashes that are encoded', '/article/2024%2Fa-b'],
     ['more', '/article/2024/a-b/c/d'],
-    ['dots', '/article/2024/./a-b'],
     ['a plus and a percent', '/article/20+24/100%25'],
     ['another method', '/article/2024/a-b', send('POST', 'a=1')],
   ],

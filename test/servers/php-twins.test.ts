@@ -100,6 +100,11 @@ describeWith(['nginx', 'php-fpm'], 'PHP, and the same as pages, behind one nginx
       });
     });
 
+    it('a path with dots in it is none of a page', async () => {
+      const { php, jhtml } = await twins.both('/article/2024/./a-b');
+      expect([php.status, jhtml.status]).toEqual([200, 404]);
+    });
+
     it('exit() is thrown: it can be caught, and `finally` runs', async () => {
       const { php, jhtml } = await differing('exit');
       expect([php.body, jhtml.body]).toEqual(['over', 'over, and caught, finally']);
