@@ -121,6 +121,41 @@ same(
   },
 );
 
+same(
+  "req.socket 'error', 'close' when the client leaves before its body is complete",
+  { length: 10 },
+  (req, res, { note, watch }) => {
+    watch('socket', req.socket, 'error', 'close');
+    watch('req', req, 'aborted', 'error', 'close');
+    watch('res', res, 'close');
+    note('leave');
+  },
+  async (visitor, { noted }, ask) => {
+    const answer = visitor.ask(ask).write('012').answer();
+    await noted('leave');
+    visitor.leave();
+    await noted('req close');
+    return answer;
+  },
+);
+
+same(
+  "req.socket 'close' when the client leaves after its body, before the answer",
+  { body: '0123456789' },
+  (req, res, { note, watch }) => {
+    watch('socket', req.socket, 'error', 'close');
+    watch('res', res, 'close');
+    req.resume().on('end', () => note('leave'));
+  },
+  async (visitor, { noted }, ask) => {
+    const answer = visitor.ask(ask).answer();
+    await noted('leave');
+    visitor.leave();
+    await noted('socket close');
+    return answer;
+  },
+);
+
 differs(
   "req.socket 'close', destroyed after the answer",
   {

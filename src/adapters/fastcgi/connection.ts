@@ -181,7 +181,7 @@ export class Connection implements RecordHandler {
       request.abortInput();
     } else {
       this.#end(request, FCGI_REQUEST_COMPLETE);
-      request.destroy();
+      request.abandon();
     }
   }
 
@@ -328,7 +328,7 @@ export class Connection implements RecordHandler {
       }
       request.ended = true;
       this.#release(request);
-      request.destroy();
+      request.abandon();
     }
   }
 }

@@ -26,3 +26,8 @@ export function refuseWrite(socket: RequestSocket, callback: WriteCallback | nul
 export function abortError(): Error {
   return nodeError('ECONNRESET', 'aborted');
 }
+
+/** With this, node:http tells the socket of a client that has gone in the middle of a body: its parser's. */
+export function cutOffError(): Error {
+  return nodeError('HPE_INVALID_EOF_STATE', 'Parse Error');
+}

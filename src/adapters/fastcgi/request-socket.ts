@@ -8,7 +8,7 @@ import type { DispatchServer } from './dispatch.ts';
 import { FilterData } from './filter-data.ts';
 import type { Head } from './head.ts';
 import { Inflow, pushTo } from './inflow.ts';
-import { abortError, refuseWrite } from './node-errors.ts';
+import { abortError, cutOffError, refuseWrite } from './node-errors.ts';
 import { closeResponse, closeUnheard, drainResponse, dump, isRead, isUnheard } from './node-pair.ts';
 import type { Part, WriteCallback } from './output.ts';
 import { Params } from './params.ts';
@@ -259,6 +259,11 @@ export class RequestSocket extends ClientSocket {
     return this;
   }
 
+  /** The web server has given it up: its client has gone. */
+  abandon(): void {
+    this.destroy(this.stdinEnded ? null : cutOffError());
+  }
+
   resetAndDestroy(): this {
     return this.destroy();
   }
@@ -282,7 +287,7 @@ export class RequestSocket extends ClientSocket {
     this.#stdin?.close();
   }
 
-  /** In node:http's order: the request hears of it first, then the response. */
+  /** In node:http's order: the request hears of it first, then the response, then who listens to the socket. */
   _close(): void {
     const { req, res, errored } = this;
     if (this.#httpMessage !== null || req?.complete === false) {
@@ -292,8 +297,8 @@ export class RequestSocket extends ClientSocket {
       this.#data?.destroy(error);
     }
     this.#data?.destroy();
-    this.emit('close', this._hadError);
     if (res !== undefined) closeResponse(res);
+    this.emit('close', this._hadError);
   }
 
   // ---- The timeout -----------------------------------------------------------------------------
