@@ -30,6 +30,9 @@ import { Requests } from './requests.ts';
 import { Timeouts } from './timeouts.ts';
 import { variablesOf } from './variables.ts';
 
+/** How long the first request of a connection that is to be closed is waited for: who opens one, asks at once. */
+const FIRST_REQUEST_MS = 100;
+
 /** What a connection needs of its server. */
 export interface ConnectionServer extends DispatchServer {
   readonly limits: Limits;
@@ -280,10 +283,11 @@ export class Connection implements RecordHandler {
 
   // ---- The end -----------------------------------------------------------------------------------
 
-  /** Closes as soon as no request is under way. */
+  /** Closes as soon as no request is under way. Where none has come yet, the first is likely to be on its way. */
   close(): void {
     this.output.closing = true;
-    this.output.schedule();
+    if (this.#socket.bytesRead > 0) this.output.schedule();
+    else setTimeout(() => this.output.schedule(), FIRST_REQUEST_MS);
   }
 
   destroy(): void {

@@ -345,6 +345,18 @@ describe('close', () => {
     await closed;
   });
 
+  test('answers the first request of a connection that has just been opened', async () => {
+    const { server } = await door.serve((_req, res) => res.end('in time'));
+    const accepted = once(server, 'connection');
+    const client = await door.connect(server);
+    await accepted;
+    const closed = once(server, 'close');
+    server.close();
+    expect((await client.get()).text).toBe('in time');
+    await client.closed;
+    await closed;
+  });
+
   test('is bound by closeAllConnections, which aborts what is under way', async () => {
     const requests = held();
     const { server, client } = await door.serve(requests.listener);
