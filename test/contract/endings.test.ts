@@ -153,6 +153,11 @@ ends('res.destroy() after the head', {}, (_req, res) => {
   setImmediate(() => res.destroy());
 });
 
+ends('res.destroy() a tick after the head', {}, (_req, res) => {
+  res.write('x');
+  process.nextTick(() => res.destroy());
+});
+
 ends('res.destroy() after its end', {}, (_req, res) => {
   res.end('x');
   res.destroy();

@@ -281,7 +281,9 @@ export class RequestSocket extends ClientSocket {
     this.closed = true;
     this.readable = false;
     this.writable = false;
-    // What has not left by now does not, as where a socket is corked for a turn.
+    // On node:http it would have left already.
+    if (this.queued && this.writableCorked === 0 && !this.ended) this.flush();
+    // What is corked does not, as it is for a turn.
     this.answer.clear(this.errored);
     this.connection.onDestroyed(this);
     this.#stdin?.close();
