@@ -45,13 +45,15 @@ function restoring(req: IncomingMessage, res: ServerResponse, next: NextFunction
   };
 }
 
-/** Remembers whose a message is. In Express its `app` comes from the prototype. */
+/** Remembers whose a message is. In Express its `app` comes from the prototype, and before 5 `query` does not. */
 function snapshot(message: object): () => void {
   const prototype = Object.getPrototypeOf(message);
-  const app = Object.getOwnPropertyDescriptor(message, 'app');
+  const own = ['app', 'query'].map((name) => [name, Object.getOwnPropertyDescriptor(message, name)] as const);
   return () => {
     Object.setPrototypeOf(message, prototype);
-    if (app === undefined) Reflect.deleteProperty(message, 'app');
-    else Object.defineProperty(message, 'app', app);
+    for (const [name, property] of own) {
+      if (property === undefined) Reflect.deleteProperty(message, name);
+      else Object.defineProperty(message, name, property);
+    }
   };
 }

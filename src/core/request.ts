@@ -16,16 +16,17 @@ import type { NextFunction } from './types.ts';
 /** `req.query` of the simple parser: a name that came more than once has an array. */
 export type Query = Record<string, string | string[] | undefined>;
 
+/** What was parsed, and by whom. */
 interface ParsedQuery {
-  /** What was parsed, and by whom; both undefined for a value that was assigned. */
-  search?: string;
-  parse?: QueryParser;
+  search: string;
+  parse: QueryParser | undefined;
   value: Query;
 }
 
 const QUERY = Symbol('query');
 const ENV = Symbol('env');
 const ABORT = Symbol('abort controller');
+const ALONE = Symbol('alone');
 
 /**
  * What a client asks for: Node's `IncomingMessage` with Express's properties and CGI's. docs/request.md has an example of each.
@@ -57,6 +58,7 @@ export class Request<Params = Record<string, string | string[]>> extends http.In
   declare [QUERY]?: ParsedQuery;
   declare [ENV]?: Record<string, string>;
   declare [ABORT]?: AbortController;
+  declare [ALONE]?: boolean;
 
   /** The CGI/1.1 parameters (RFC 3875, section 4): as the web server sent them, or made of an HTTP request on first use. */
   get env(): Record<string, string> {
@@ -165,19 +167,23 @@ export class Request<Params = Record<string, string | string[]>> extends http.In
     return url.slice(start, end === -1 ? undefined : start + end) || '/';
   }
 
-  /** What follows the `?`, parsed by the setting `query parser`. It has no prototype, so any name is safe to look up. */
+  /**
+   * What follows the `?`, parsed by the setting `query parser`. It has no prototype, so any name is safe to look up.
+   * Undefined for a listener of other people's: Express 4 parses it only if nobody has, and would lose ours.
+   */
   get query(): Query {
+    if (this.app === undefined && !this[ALONE]) return undefined as unknown as Query;
     const search = searchOf(this.url!);
     const parse = settingsOf(this)['query parser fn'] as QueryParser | undefined;
     const last = this[QUERY];
-    if (last && (last.search === undefined || (last.search === search && last.parse === parse))) return last.value;
+    if (last?.search === search && last.parse === parse) return last.value;
     const value = (parse ? parse(search) : Object.create(null)) as Query;
     this[QUERY] = { search, parse, value };
     return value;
   }
 
   set query(value: Query) {
-    this[QUERY] = { value };
+    assign(this, 'query', value);
   }
 
   /** `'https'` or `'http'`; what `X-Forwarded-Proto` says, if the setting `trust proxy` trusts the peer. */
@@ -280,6 +286,12 @@ for (const [name, { get, set }] of Object.entries(Object.getOwnPropertyDescripto
     },
     configurable: true,
   });
+}
+
+/** For handlers of this package that need no application. */
+export function standAlone(req: Request): Request {
+  if (req.app === undefined) req[ALONE] = true;
+  return req;
 }
 
 /** HOT: whether an answer may be 304. Looks at the names as they came first: few requests have any condition. */

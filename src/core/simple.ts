@@ -5,7 +5,7 @@ import { readAhead } from './body.ts';
 import { CgiOutput } from './cgi-output.ts';
 import { fcgiError } from './errors.ts';
 import { finalHandler } from './final-handler.ts';
-import type { Request } from './request.ts';
+import { type Request, standAlone } from './request.ts';
 import type { Response } from './response.ts';
 import type { NextFunction } from './types.ts';
 
@@ -20,7 +20,7 @@ export class SimpleContext {
   #answers = false;
 
   constructor(req: Request, res: Response) {
-    this.#req = req;
+    this.#req = standAlone(req);
     this.#res = res;
   }
 

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { createApp } from '../../src/core/app.ts';
 import { Request } from '../../src/core/request.ts';
 import { Response } from '../../src/core/response.ts';
+import { simple } from '../../src/core/simple.ts';
 import type { Handler } from '../../src/core/types.ts';
 import { ask, listen, served } from './served.ts';
 
@@ -68,6 +69,33 @@ test('an Express application inside sees its own pair and settings, and its pare
   const origin = await served(app);
   expect(await ask(origin, '/in/answer/x')).toBe('200 {"path":"/x","mounted":"/in/answer"}');
   expect(await ask(origin, '/in')).toBe('200  false guest /in true host');
+});
+
+test('a listener of other people’s finds no query, for who looks whether somebody has parsed it', async () => {
+  const listener = (req: http.IncomingMessage & { query?: unknown }, res: http.ServerResponse) => {
+    const found = String(req.query);
+    req.query = 'its own';
+    Object.setPrototypeOf(req, http.IncomingMessage.prototype);
+    res.end(`${found} ${req.query}`);
+  };
+  const server = http.createServer({ IncomingMessage: Request, ServerResponse: Response }, listener);
+  expect(await ask(await listen(server), '/?x=1')).toBe('200 undefined its own');
+});
+
+test('a simple handler finds the query, with an application and without', async () => {
+  const handler = simple(({ req, send }) => send(req.query.x)) as never;
+  const alone = http.createServer({ IncomingMessage: Request, ServerResponse: Response }, handler);
+  for (const origin of [await listen(alone), await served(createApp().use(handler as never))]) {
+    expect(await ask(origin, '/?x=1')).toBe('200 1');
+  }
+});
+
+test('an application behind an Express that has passed on finds its own query again', async () => {
+  const guest = require('express-4')();
+  const app = createApp();
+  app.use(guest);
+  app.use((req, res) => res.send(typeof req.query.a === 'object' ? 'the guest’s' : 'its own'));
+  expect(await ask(await served(app), '/?a[b]=1')).toBe('200 its own');
 });
 
 test('errors of an Express application reach its parent', async () => {

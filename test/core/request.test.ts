@@ -319,6 +319,7 @@ describe('a message switched to this class', () => {
       foreign.url = '/a?b=1';
       Object.setPrototypeOf(foreign, Request.prototype);
       const switched = foreign as unknown as Request;
+      switched.app = req.app;
       res.json([switched.path, switched.query, switched.ip, switched.env.QUERY_STRING, switched.signal.aborted]);
     });
     expect(JSON.parse((await site.ask()).body)).toEqual(['/a', { b: '1' }, '127.0.0.1', 'b=1', false]);

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { Door, Made } from './doors.ts';
 import { connect } from './frameworks/connect.ts';
-import { express } from './frameworks/express.ts';
+import { express, express4 } from './frameworks/express.ts';
 import { fastifyRouting, fastifyServer } from './frameworks/fastify.ts';
 import { h3 } from './frameworks/h3.ts';
 import { hono } from './frameworks/hono.ts';
@@ -17,6 +17,7 @@ interface Framework {
 
 const alike: [name: string, make: (door: Door) => RequestListener | Promise<RequestListener>][] = [
   ['Express', express],
+  ['Express 4', express4],
   ['Connect', connect],
   ['Koa', koa],
   ['Fastify by its routing', fastifyRouting],
