@@ -144,6 +144,21 @@ describeWith('nginx', 'behind nginx', () => {
     },
   );
 
+  sameBehind(
+    'behind nginx: res.destroy() a tick after the head',
+    {},
+    watched((_req, res) => {
+      res.setHeader('X-Accel-Buffering', 'no');
+      res.write('x');
+      process.nextTick(() => res.destroy());
+    }),
+    async (visitor, { noted }) => {
+      const { headers, ...answer } = await visitor.ask().answer();
+      await noted('req close');
+      return answer;
+    },
+  );
+
   differsBehind(
     'behind nginx: res.destroy() before the head',
     { http: { answer: { status: 0, whole: false } }, fastcgi: { answer: { status: 502, whole: true } } },

@@ -12,6 +12,9 @@ export type WriteCallback = (error?: Error | null) => void;
 /** No record has this version; nginx takes the mere end of a connection for the end of an answer. */
 const BROKEN_OFF = Buffer.alloc(8, 0xff);
 
+/** By so much it comes behind what was written before, which nginx passes on only if it does not read both at once. */
+const BREAK_MS = 10;
+
 /** Up to here, bytes are copied behind their record header; beyond, copying costs more than one more `iovec`. */
 const COPY_BYTES = 16 * 1024;
 
@@ -108,7 +111,11 @@ export class Output {
     }
     this.#queue.length = 0;
     const socket = this.#socket;
-    const last = (this.closing || this.broken) && this.#connection.idle && !socket.writableEnded;
+    let last = (this.closing || this.broken) && this.#connection.idle && !socket.writableEnded;
+    if (last && this.broken && this.#bytes > 0) {
+      last = false;
+      setTimeout(() => this.flush(), BREAK_MS);
+    }
     if (last && this.broken) this.record(BROKEN_OFF);
     this.#write();
     // Where the socket never was full, no 'drain' will come from it. As a Writable's, it comes before the callbacks. One

@@ -25,6 +25,19 @@ describe('records', () => {
     expect(chunks.length).toBe(1);
   });
 
+  test('what was written of an answer that is broken off leaves in a write before', async () => {
+    const { client } = await door.serve((_req, res) => {
+      res.write('part');
+      process.nextTick(() => res.destroy());
+    });
+    client.socket.removeAllListeners('data');
+    const chunks: string[] = [];
+    client.socket.on('data', (chunk) => chunks.push(chunk.toString('latin1')));
+    client.request();
+    await client.closed;
+    expect(chunks).toEqual([expect.stringMatching(/part$/), '\xff'.repeat(8)]);
+  });
+
   test('the head and a body written in one turn lie in one record', async () => {
     const { client } = await door.serve((_req, res) => {
       res.write('a');
