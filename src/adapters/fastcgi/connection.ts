@@ -235,18 +235,19 @@ export class Connection implements RecordHandler {
   /** A request that cannot be served. A bare END_REQUEST would be an empty 200 to some web servers. */
   refuse(request: RequestSocket, error: unknown): void {
     if (!(error instanceof FcgiError)) throw error;
-    this.server.emit('clientError', error, this.#socket);
     if (request.ended) {
       // Only who still reads the input is to know.
       request.abortInput(error);
-      return;
+    } else {
+      if (!request.answer.headSent) {
+        request.replaceAnswer(error.status, STATUS_CODES[error.status]!);
+        this.#end(request, error.code === 'FCGI_ERR_UNKNOWN_ROLE' ? FCGI_UNKNOWN_ROLE : FCGI_REQUEST_COMPLETE);
+      }
+      request.destroy(error);
+      this.output.schedule();
     }
-    if (!request.answer.headSent) {
-      request.replaceAnswer(error.status, STATUS_CODES[error.status]!);
-      this.#end(request, error.code === 'FCGI_ERR_UNKNOWN_ROLE' ? FCGI_UNKNOWN_ROLE : FCGI_REQUEST_COMPLETE);
-    }
-    request.destroy(error);
-    this.output.schedule();
+    // Frameworks write an answer to its socket and destroy it: the connection's is that of other requests as well.
+    this.server.emit('clientError', error, request);
   }
 
   /** It is over. Unless it has `ended`, the application gave it up: what has left of its answer must not look whole. */
@@ -306,9 +307,9 @@ export class Connection implements RecordHandler {
       this.#socket.destroy();
       throw error;
     }
-    this.server.emit('clientError', error, this.#socket);
     // What was answered before still leaves.
     this.output.flush();
+    this.server.emit('clientError', error, this.#socket);
     this.#socket.destroySoon();
   }
 

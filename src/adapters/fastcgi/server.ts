@@ -27,8 +27,9 @@ export interface ServerOptions extends Partial<Limits>, NodeOptions {
 /**
  * A FastCGI server that stands where a `http.Server` would.
  *
- * Events: 'request' `(req, res)`; 'clientError' `(error, socket)` for what was refused or broken on the web server's
- * side, to be logged: it has been answered, or the connection closed, by then; those of `net.Server`.
+ * Events: 'request' `(req, res)`; 'clientError' `(error, socket)` for a request that was refused, with its own socket, or
+ * what is broken on the web server's side, with the connection, to be logged: the one has been answered, the other is
+ * closed; those of `net.Server`.
  */
 export class FcgiServer extends NodeServer implements ConnectionServer {
   readonly limits: Limits;

@@ -496,6 +496,20 @@ describe('multiplexing', () => {
     expect(messages).toEqual(['mine']);
   });
 
+  test("whoever answers a 'clientError' of a request, as Fastify does, harms no other, nor our own answer", async () => {
+    const requests = held();
+    const { server, client } = await door.serve(requests.listener);
+    server.on('clientError', (error, socket) => {
+      if (!socket.destroyed) socket.write('HTTP/1.1 418 Not Ours\r\n\r\n');
+      socket.destroy(error);
+    });
+    client.request({ id: 1, params: { REQUEST_URI: '/other' } });
+    const { res } = await requests.of('/other');
+    expect((await client.get({ id: 2, params: { REQUEST_METHOD: 'NONE' } })).status).toBe(400);
+    res.end('unharmed');
+    expect((await client.answer(1)).text).toBe('unharmed');
+  });
+
   test("an exception of whoever hears 'clientError' is uncaught, and closes the connection", async () => {
     const { server, client } = await door.serve(echo);
     server.on('clientError', () => {
