@@ -78,7 +78,7 @@ test.each(all.filter((program) => !isApp(program)))('the program in $where serve
     const socket = join(folder, 'fcgi.sock');
     const isHttp = /MinimalHttpHandler|http: \d|node:http/.test(code);
     if (/listen\(\d|http: \d/.test(code)) await program.accepts(port);
-    else await expect.poll(() => existsSync(socket) || program.output).toBe(true);
+    else await expect.poll(() => existsSync(socket) || program.output, { timeout: 20_000 }).toBe(true);
     if (existsSync(socket)) await program.accepts(socket);
     for (const [, method, path, body, answer] of code.matchAll(new RegExp(ANSWER, 'gm'))) {
       const bytes = body === undefined ? undefined : Buffer.from(body);
