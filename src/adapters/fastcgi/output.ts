@@ -12,8 +12,8 @@ export type WriteCallback = (error?: Error | null) => void;
 /** No record has this version; nginx takes the mere end of a connection for the end of an answer. */
 const BROKEN_OFF = Buffer.alloc(8, 0xff);
 
-/** By so much it comes behind what was written before, which nginx passes on only if it does not read both at once. */
-const BREAK_MS = 10;
+/** By so much it comes later: nginx passes on nothing of what it reads together with it. */
+const BREAK_MS = 20;
 
 /** Up to here, bytes are copied behind their record header; beyond, copying costs more than one more `iovec`. */
 const COPY_BYTES = 16 * 1024;
@@ -33,6 +33,7 @@ export class Output {
 
   readonly #connection: Connection;
   readonly #socket: Socket;
+  #breaking = false;
   #queue: RequestSocket[] = [];
   #scheduled = false;
   #text = '';
@@ -112,7 +113,8 @@ export class Output {
     this.#queue.length = 0;
     const socket = this.#socket;
     let last = (this.closing || this.broken) && this.#connection.idle && !socket.writableEnded;
-    if (last && this.broken && this.#bytes > 0) {
+    if (last && this.broken && !this.#breaking) {
+      this.#breaking = true;
       last = false;
       setTimeout(() => this.flush(), BREAK_MS);
     }
