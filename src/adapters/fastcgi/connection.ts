@@ -284,11 +284,13 @@ export class Connection implements RecordHandler {
 
   // ---- The end -----------------------------------------------------------------------------------
 
-  /** Closes as soon as no request is under way. Where none has come yet, the first is likely to be on its way. */
+  /**
+   * Closes as soon as no request is under way. What has come and was not read yet is read before; where nothing has come at
+   * all, the first request is likely to be on its way.
+   */
   close(): void {
     this.output.closing = true;
-    if (this.#socket.bytesRead > 0) this.output.schedule();
-    else setTimeout(() => this.output.schedule(), FIRST_REQUEST_MS);
+    setTimeout(() => this.output.schedule(), this.#socket.bytesRead > 0 ? 1 : FIRST_REQUEST_MS);
   }
 
   destroy(): void {
