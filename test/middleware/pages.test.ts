@@ -231,6 +231,9 @@ describe.each(DOORS)('pages over %s', (_name, open) => {
       'blog/[year]/index.jhtml': 'year <?= req.params.year ?>',
       'users/[id].jhtml': 'user <?= req.params.id ?>',
       'users/new.jhtml': 'new user',
+      'users/all.csv': 'all users',
+      'users/folder/a.csv': 'a user',
+      'blog/2026/feed.xml': 'feed',
     };
 
     it.each([
@@ -247,6 +250,11 @@ describe.each(DOORS)('pages over %s', (_name, open) => {
       ['/blog/2026/a%20%3Cb%3E', 200, '2026/a &lt;b&gt;'],
       ['/users/7', 200, 'user 7'],
       ['/users/new', 200, 'new user'],
+      ['/users/all.csv', 200, 'all users'],
+      ['/users/other.csv', 200, 'user other.csv'],
+      ['/users/folder', 200, 'user folder'],
+      ['/blog/2026/feed.xml', 200, 'feed'],
+      ['/blog/2025/feed.xml', 200, '2025/feed.xml'],
       ['/users/', 404, ''],
       ['/none', 404, ''],
       ['//about', 404, ''],

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { decodePath, ENCODED_UNRESERVED } from '../cgi/url-text.ts';
 import type { Site } from './site.ts';
+import { statOf } from './stamp.ts';
 
 /** A page that a request asks for. */
 export interface Found {
@@ -62,7 +63,10 @@ export function findScript(site: Site, named: string): Found | typeof ELSEWHERE 
 export function findUrl(site: Site, urlPath: string): Found | typeof ADD_SLASH | undefined {
   const path = pathOf(urlPath);
   if (path === undefined) return undefined;
-  return walk(site, site.root, path.slice(1).split('/'), { name: '', params: NO_PARAMS });
+  const found = walk(site, site.root, path.slice(1).split('/'), { name: '', params: NO_PARAMS });
+  const isNamed = typeof found !== 'object' || found.params === NO_PARAMS;
+  // A file beside the pages comes before a parameter, as where the web server sends it.
+  return isNamed || !statOf(join(site.root, path))?.isFile() || !isBeside(site, urlPath) ? found : undefined;
 }
 
 /** Whether a URL's path may name a file beside the pages: it is no page's under whatever name, and not hidden. */
