@@ -221,7 +221,7 @@ export class Connection implements RecordHandler {
     // Once the response has begun, only it can tell that the answer is complete.
     const missing = answer.missing(res?.headersSent !== true || res.writableEnded);
     if (missing !== '') {
-      request.flush();
+      answer.flushTo(this.output, request.id);
       request.destroy(fcgiError('FCGI_ERR_RESPONSE_UNDERRUN', `The answer broke off before ${missing}`));
       return;
     }
@@ -260,9 +260,8 @@ export class Connection implements RecordHandler {
       request.replaceAnswer(502, STATUS_CODES[502]!);
       this.#end(request, FCGI_REQUEST_COMPLETE);
     } else {
-      this.output.broken = true;
+      this.output.breakOff(request);
       request.ended = true;
-      request.flush();
       this.#release(request);
     }
     this.output.schedule();

@@ -28,11 +28,11 @@ export class Output {
   held = false;
   /** It ends as soon as no request is under way. */
   closing = false;
-  /** An answer was broken off. Only the connection can tell that to the web server; it waits for the other requests. */
-  broken = false;
 
   readonly #connection: Connection;
   readonly #socket: Socket;
+  /** Whose answers were broken off. */
+  readonly #brokenOff: RequestSocket[] = [];
   #breaking = false;
   #queue: RequestSocket[] = [];
   #scheduled = false;
@@ -77,6 +77,15 @@ export class Output {
     this.#add(bytes, bytes.length);
   }
 
+  /** Only the connection can tell the web server that an answer is broken off; it waits for the other requests. */
+  breakOff(request: RequestSocket): void {
+    this.#brokenOff.push(request);
+  }
+
+  get broken(): boolean {
+    return this.#brokenOff.length > 0;
+  }
+
   /** Calls back when all that was added so far has reached the system, or with the error that kept it from it. */
   onWritten(callback: WriteCallback): void {
     this.#callbacks.push(callback);
@@ -118,7 +127,11 @@ export class Output {
       last = false;
       setTimeout(() => this.flush(), BREAK_MS);
     }
-    if (last && this.broken) this.record(BROKEN_OFF);
+    if (last && this.broken) {
+      // HAProxy 2.6 falls over an error that comes by itself in the middle of an answer.
+      for (const request of this.#brokenOff) request.flushStderr();
+      this.record(BROKEN_OFF);
+    }
     this.#write();
     // Where the socket never was full, no 'drain' will come from it. As a Writable's, it comes before the callbacks. One
     // that is destroyed has no room: to say otherwise would keep whoever writes without end so busy that its 'close'

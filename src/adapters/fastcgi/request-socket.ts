@@ -195,7 +195,11 @@ export class RequestSocket extends ClientSocket {
   flush(): void {
     const { output } = this.connection;
     this.answer.flushTo(output, this.id);
-    if (this.answer.headSent || this.ended) this.#stderr?.flush();
+    if (this.answer.headSent || this.ended) this.flushStderr();
+  }
+
+  flushStderr(): void {
+    this.#stderr?.flush();
   }
 
   /** The connection has room again. */
@@ -282,7 +286,7 @@ export class RequestSocket extends ClientSocket {
     this.readable = false;
     this.writable = false;
     // On node:http it would have left already.
-    if (this.queued && this.writableCorked === 0 && !this.ended) this.flush();
+    if (this.queued && this.writableCorked === 0 && !this.ended) this.answer.flushTo(this.connection.output, this.id);
     // What is corked does not, as it is for a turn.
     this.answer.clear(this.errored);
     this.connection.onDestroyed(this);
