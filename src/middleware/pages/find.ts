@@ -50,7 +50,7 @@ export function findScript(site: Site, named: string): Found | typeof ELSEWHERE 
     end = named.indexOf('/', end + 1);
     if (end === -1) end = named.length;
     const path = named.slice(0, end);
-    if (!site.isPage(path) || site.isFolder(path)) continue;
+    if (!site.isScript(path) || site.isFolder(path)) continue;
     const file = site.confine(path);
     // What is to be a parameter is a name in a URL, and none that the web server knows.
     if (file === undefined || site.partsOf(file).some((part) => part.startsWith('['))) break;
@@ -105,7 +105,7 @@ function walk(site: Site, folder: string, segments: string[], at: Walked): Found
   };
 
   // With the extension written out there may be more behind it.
-  if (site.isPage(segment))
+  if (site.isScript(segment))
     return found(
       segment,
       at.params,

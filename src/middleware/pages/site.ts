@@ -1,8 +1,7 @@
-import { readdirSync, realpathSync } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
-import { fcgiError } from '../../core/errors.ts';
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ScriptFolder } from '../script-folder.ts';
 import { type Page, PageCache } from './page-cache.ts';
-import { statOf } from './stamp.ts';
 
 /** Pages of a folder that run around its others and those of the folders in it; of each kind the nearest. */
 export interface Around {
@@ -24,16 +23,8 @@ export interface SiteOptions {
 const MAX_REMEMBERED = 10_000;
 const MAX_KEY = 1000;
 
-/**
- * A folder of pages. It looks synchronously, as opcache does: the system mostly knows what is asked, and a promise would cost
- * more than its answer.
- */
-export class Site {
-  /** Its real path. */
-  readonly root: string;
-  /** The path that it was given, which may lead there by symbolic links. */
-  readonly #named: string;
-  readonly extensions: readonly string[];
+/** A folder of pages. */
+export class Site extends ScriptFolder {
   readonly cache: PageCache;
   /** Bytes that a page has written when it last came to its end, by its file. */
   readonly lengths = new Map<string, number>();
@@ -42,10 +33,7 @@ export class Site {
 
   /** @throws FcgiError FCGI_ERR_OPTION: the root is no folder. */
   constructor(root: string, { extensions, revalidate, settle }: SiteOptions) {
-    if (!this.isFolder(root)) throw fcgiError('FCGI_ERR_OPTION', `${root} is no folder`);
-    this.root = realpathSync(root);
-    this.#named = root;
-    this.extensions = extensions;
+    super(root, { extensions, hidden: /^[._]/ });
     this.cache = new PageCache(revalidate, settle);
     this.#revalidate = revalidate;
   }
@@ -66,47 +54,9 @@ export class Site {
     return this.remember(`page:${file}`, () => this.cache.get(file))!;
   }
 
-  /** The real path of a page that clients may ask for; undefined for what is none, is hidden or lies elsewhere. */
-  confine(path: string): string | undefined {
-    const file = this.include(path);
-    return file === undefined || this.partsOf(file).some((part) => this.#isHidden(part)) ? undefined : file;
-  }
-
-  /** The same for what another page includes. */
-  include(path: string): string | undefined {
-    if (!this.isPage(path) || !statOf(path)?.isFile()) return undefined;
-    const file = realpathSync(path);
-    return file.startsWith(this.root + sep) && this.isPage(file) ? file : undefined;
-  }
-
-  /** The names on the way from the root to a real path. */
-  partsOf(file: string): string[] {
-    return file.slice(this.root.length + 1).split(sep);
-  }
-
-  isPage(path: string): boolean {
-    return this.extensions.some((extension) => path.endsWith(extension) && !path.endsWith(sep + extension));
-  }
-
-  isFolder(path: string): boolean {
-    return statOf(path)?.isDirectory() ?? false;
-  }
-
-  /** Whether a path is of something in here, be it there or not. */
-  surrounds(path: string): boolean {
-    return [this.root, this.#named].some((folder) => path.startsWith(folder + sep));
-  }
-
-  /**
-   * Whether what is at a path, or a folder's index.html, may be sent as the file that it is: neither it nor what a symbolic
-   * link makes of it is hidden, or a page under whatever name, such as x.JHTML or x.jhtml.bak.
-   */
-  isBeside(path: string): boolean {
-    return [path, join(path, 'index.html')].every((name) =>
-      [name, realpathOf(name) ?? name].every(
-        (each) => !this.partsOf(each).some((part) => HIDDEN.test(part) || this.#isOfPage(part)),
-      ),
-    );
+  /** Nor are those that answer in the place of others. */
+  override isHidden(name: string): boolean {
+    return super.isHidden(name) || this.extensions.some((end) => name === `404${end}` || name === `500${end}`);
   }
 
   /** The pages and folders whose name is a parameter, as `[id].jhtml`; looked for as seldom as clients ask for pages. */
@@ -136,27 +86,6 @@ export class Site {
       }
       if (folder.length <= this.root.length) return undefined;
     }
-  }
-
-  #isHidden(name: string): boolean {
-    return (
-      HIDDEN.test(name) || this.extensions.some((extension) => name === `404${extension}` || name === `500${extension}`)
-    );
-  }
-
-  #isOfPage(name: string): boolean {
-    return this.extensions.some((extension) => name.toLowerCase().includes(extension.toLowerCase()));
-  }
-}
-
-/** Names that are not for clients. */
-const HIDDEN = /^[._]/;
-
-function realpathOf(path: string): string | undefined {
-  try {
-    return realpathSync(path);
-  } catch {
-    return undefined;
   }
 }
 
