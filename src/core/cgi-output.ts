@@ -1,6 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { Writable } from 'node:stream';
 import { CgiHeadReader, parseCgiHead } from './cgi-head.ts';
+import { setCgiHeaders } from './cgi-headers.ts';
 import { fcgiError } from './errors.ts';
 
 export interface CgiOutputOptions {
@@ -14,22 +15,6 @@ export interface CgiOutputOptions {
    */
   onLocalRedirect?: (location: string) => void;
 }
-
-/** These describe the connection to the client, of which a program knows nothing (section 6.3.4). */
-const NOT_ITS_OWN = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'trailer',
-  'upgrade',
-]);
-
-/** Of these the last one counts (section 6.3 allows but one). */
-const ONCE = new Set(['content-type', 'content-length', 'location', 'status']);
-
-/** The program's come beside what middleware has set; any other header takes the place of that. */
-const ADDED = new Set(['set-cookie', 'vary']);
 
 /** A path without a fragment, which only the client could keep; `//host` means another server to whoever writes it. */
 const LOCAL = /^\/(?!\/)[^#]*$/;
@@ -114,14 +99,7 @@ export class CgiOutput extends Writable {
     }
 
     this.#part = 'body';
-    const own = new Set<string>();
-    for (const [name, value] of headers) {
-      const key = name.toLowerCase();
-      if (key === 'status' || NOT_ITS_OWN.has(key) || (key === 'content-length' && status === 204)) continue;
-      if (ONCE.has(key) || !(own.has(key) || ADDED.has(key))) res.setHeader(name, value);
-      else res.appendHeader(name, value);
-      own.add(key);
-    }
+    setCgiHeaders(res, headers, status);
     const bodiless = res.req.method === 'HEAD' || status === 204 || status === 304;
     if (length !== undefined || bodiless) this.#left = bodiless ? 0 : length!;
     res.writeHead(status, message || STATUS_CODES[status]);

@@ -27,6 +27,11 @@ export function cgiSocket(message: IncomingMessage): CgiSocket | undefined {
   return socket && 'params' in socket ? socket : undefined;
 }
 
+/** Where the errors of a request go: to the web server, or without FastCGI to this process's stderr. */
+export function errorLog(message: IncomingMessage): Writable {
+  return cgiSocket(message)?.stderr ?? process.stderr;
+}
+
 /** Without FastCGI, a message is for a responder. */
 export function roleOf(message: IncomingMessage): Role {
   return ROLES[cgiSocket(message)?.role ?? 0];

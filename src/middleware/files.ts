@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, resolve } from 'node:path';
-import encodeUrl from 'encodeurl';
 import mime from 'mime-types';
 import type send from 'send';
 import vary from 'vary';
@@ -10,6 +9,7 @@ import { originOf, pathOf } from '../core/path.ts';
 import { type Settings, settingsOf } from '../core/settings.ts';
 import { transfer } from '../core/transfer.ts';
 import type { Middleware, NextFunction } from '../core/types.ts';
+import { addSlash, askedFor } from './files/add-slash.ts';
 import { type Found, findEncoded, findFile, type Where } from './files/find.ts';
 import { namesIn } from './files/names.ts';
 import { checkOptions, type FilesOptions } from './files/options.ts';
@@ -53,10 +53,9 @@ export function files(root: string, options: FilesOptions = {}): Middleware {
   ): Promise<FcgiError | undefined> {
     const named = namesIn(path);
     if (named === undefined) return fcgiError('FCGI_ERR_FILE_PATH', `${path} can be no file's path`);
-    const original = (req as { originalUrl?: string }).originalUrl ?? req.url!;
-    const originalPath = pathOf(original, originOf(original)) ?? path;
+    const asked = askedFor(req);
     // Where this is mounted, the path is `/` with a slash behind it and without.
-    if (named.names.length === 0) named.isFolder = originalPath.endsWith('/');
+    if (named.names.length === 0) named.isFolder = asked.path.endsWith('/');
 
     if (dotfiles !== 'allow' && named.names.some((name) => name.startsWith('.'))) {
       return dotfiles === 'deny' ? fcgiError('FCGI_ERR_FILE_FORBIDDEN', `${path} has a name with a dot`) : none(path);
@@ -67,8 +66,8 @@ export function files(root: string, options: FilesOptions = {}): Middleware {
       await give(found, req, res, next);
       return undefined;
     }
-    if (!redirect || originalPath.endsWith('/')) return none(path);
-    sendTo(res, original, originalPath);
+    if (!redirect || asked.path.endsWith('/')) return none(path);
+    addSlash(asked, req, res);
     return undefined;
   }
 
@@ -121,14 +120,6 @@ export function files(root: string, options: FilesOptions = {}): Middleware {
 
 function none(path: string): FcgiError {
   return fcgiError('FCGI_ERR_FILE_NOT_FOUND', `there is no file ${path}`);
-}
-
-/** Redirects to the same URL with a slash behind its path. */
-function sendTo(res: ServerResponse, url: string, path: string): void {
-  const rest = url.slice(originOf(url).length + path.length);
-  // Two slashes at its beginning would lead to another host.
-  const location = encodeUrl(`${path.replace(/^[/\\]+/, '/')}/${rest}`);
-  res.writeHead(301, { Location: location, 'Content-Length': 0 }).end();
 }
 
 function typeOf(path: string): string {

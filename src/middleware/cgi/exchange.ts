@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable, type Writable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { CgiOutput } from '../../core/cgi-output.ts';
-import { cgiSocket } from '../../core/env.ts';
+import { errorLog } from '../../core/env.ts';
 import { type FcgiError, fcgiError } from '../../core/errors.ts';
 import type { Program } from './find.ts';
 import { after } from './limits.ts';
@@ -84,10 +84,6 @@ export function answer(
     }
     if (res.destroyed) leave();
   });
-}
-
-function errorLog(req: IncomingMessage): Writable {
-  return cgiSocket(req)?.stderr ?? process.stderr;
 }
 
 function describe({ status, signal }: End): string {
