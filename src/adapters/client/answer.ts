@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { CgiHeadReader, parseCgiHead } from '../../core/cgi-head.ts';
+import { type CgiHead, CgiHeadReader, parseCgiHead } from '../../core/cgi-head.ts';
 import { fcgiError } from '../../core/errors.ts';
 import { Inflow } from '../fastcgi/inflow.ts';
 import type { ClientSettings } from './options.ts';
@@ -115,13 +115,13 @@ export class Answer {
 
   #onHead(): void {
     const head = parseCgiHead(this.#head.lines);
-    const { status, message, length } = head;
+    const { status, length } = head;
     const bodiless = this.#bodiless || status === 204 || status === 304;
     if (bodiless || length !== undefined) this.#left = bodiless ? 0 : length!;
     const body = new ResponseBody(this.#source);
     this.#body = body;
     this.#inflow = new Inflow(body, this.#settings.maxBufferedBytes, () => body.finish());
-    this.response = new Response(this, status, message, headersOf(head), body);
+    this.response = new Response(this, head, body);
   }
 
   #newStderr(): Stderr {
@@ -153,14 +153,16 @@ class Response implements FcgiResponse {
   readonly status: number;
   readonly statusText: string;
   readonly headers: ResponseHeaders;
+  readonly rawHeaders: CgiHead['headers'];
   readonly stdout: Readable;
   readonly #answer: Answer;
 
-  constructor(answer: Answer, status: number, statusText: string, headers: ResponseHeaders, stdout: Readable) {
+  constructor(answer: Answer, head: CgiHead, stdout: Readable) {
     this.#answer = answer;
-    this.status = status;
-    this.statusText = statusText;
-    this.headers = headers;
+    this.status = head.status;
+    this.statusText = head.message;
+    this.headers = headersOf(head);
+    this.rawHeaders = head.headers;
     this.stdout = stdout;
   }
 

@@ -8,6 +8,8 @@ export interface FcgiResponse {
   /** The reason phrase, or an empty string. */
   readonly statusText: string;
   readonly headers: ResponseHeaders;
+  /** The headers as they came: each with its name as it was written, none joined. */
+  readonly rawHeaders: readonly (readonly [name: string, value: string])[];
   /**
    * The body, which has to be read or destroyed: what is not read holds the connection. An answer that is cut off is an
    * error of this stream, never its end: FCGI_ERR_CLIENT_CLOSED, FCGI_ERR_CLIENT_TIMEOUT, FCGI_ERR_CLIENT_PROTOCOL.

@@ -25,6 +25,10 @@ describe('a request', () => {
     expect(response.status).toBe(201);
     expect(response.statusText).toBe('Made');
     expect({ ...response.headers }).toEqual({ 'x-a': '1, 2', 'set-cookie': ['a=1', 'b=2, 3'] });
+    expect(response.rawHeaders.slice(1, 3)).toEqual([
+      ['X-A', '1'],
+      ['x-a', '2'],
+    ]);
     expect(await text(response.stdout)).toBe('hello');
     expect(await text(response.stderr)).toBe('a warning\n');
     expect(await response.appStatus).toBe(7);
