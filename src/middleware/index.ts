@@ -19,3 +19,5 @@ export type { Progress } from './multipart/parts.ts';
 export type { UploadedFile } from './multipart/uploaded-file.ts';
 export { type MultipartOptions, multipart } from './multipart.ts';
 export { type PagesOptions, pages } from './pages.ts';
+export type { ProxyOptions } from './proxy/options.ts';
+export { type ProxyMiddleware, proxy } from './proxy.ts';

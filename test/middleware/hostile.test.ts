@@ -14,10 +14,11 @@ import { headers } from './hostile/headers.ts';
 import { jsonBodies } from './hostile/json.ts';
 import { uploads } from './hostile/multipart.ts';
 import { oversize } from './hostile/oversize.ts';
+import { proxy } from './hostile/proxy.ts';
 import { query } from './hostile/query.ts';
 import type { HostileSubject } from './hostile/subject.ts';
 
-const SUBJECTS: HostileSubject[] = [query, jsonBodies, forms, oversize, uploads, cookieHeaders, headers, files];
+const SUBJECTS: HostileSubject[] = [query, jsonBodies, forms, oversize, uploads, cookieHeaders, headers, files, proxy];
 
 const refuse: ErrorHandler = (error, _req, res, _next) => {
   const { status = 500, code, name } = error as { status?: number; code?: string; name: string };

@@ -21,3 +21,8 @@ export function decodePath(path: string): string | undefined {
 
 /** What needs no percent-encoding (RFC 3986, section 2.3) and has one; but for `~`, which was not always among it. */
 export const ENCODED_UNRESERVED = /%(?:2[de]|3\d|[46][1-9a-f]|[57][\da]|5f)/i;
+
+/** Decodes percent-encoding, whatever bytes it stands for, to a character for each; what is none stays as it is. */
+export function decodeBytes(path: string): string {
+  return path.replace(/%([\da-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
