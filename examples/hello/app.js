@@ -1,4 +1,5 @@
 import { createApp, serve } from 'fcgi';
+import { proxy } from 'fcgi/middleware';
 
 const app = createApp();
 
@@ -7,11 +8,16 @@ app.get('/hello/:name', (req, res) => res.type('text').send(`Hello ${req.params.
 app.post('/hello', async (req, res) => res.type('text').send(`Hello ${await req.stdin.text()}`));
 
 const port = process.env.PORT || 8080;
-await serve(app, { fastcgi: './fcgi.sock', http: port });
+await serve(app, { fastcgi: './fcgi.sock' });
+
+// What a web server does: it takes HTTP, and asks the app over FastCGI.
+const webServer = createApp();
+webServer.use(proxy('./fcgi.sock'));
+await serve(webServer, { http: port });
 
 console.log(`Open http://127.0.0.1:${port}
 
-or put this into a Caddyfile, for Caddy to serve the same app over FastCGI:
+which asks the app over FastCGI, or put this into a Caddyfile, for Caddy to do the same:
 
   reverse_proxy unix/${process.cwd()}/fcgi.sock {
     transport fastcgi

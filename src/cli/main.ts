@@ -2,11 +2,18 @@
 import { FcgiError } from '../core/errors.ts';
 import { cgi } from './cgi.ts';
 import { config } from './config.ts';
+import { gateway } from './gateway.ts';
 import { pages } from './pages.ts';
 import { request } from './request.ts';
 
 /** The `fcgi` command: each subcommand is a file beside this one. */
-const COMMANDS: Record<string, { run(args: string[]): unknown; usage: string }> = { config, cgi, pages, request };
+const COMMANDS: Record<string, { run(args: string[]): unknown; usage: string }> = {
+  config,
+  cgi,
+  pages,
+  request,
+  gateway,
+};
 
 function usage(): string {
   return Object.values(COMMANDS)
