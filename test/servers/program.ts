@@ -102,6 +102,7 @@ const SERVERS = {
   // No server, but wanted as they are.
   chromium: { command: '/usr/bin/chromium', packages: 'chromium' },
   'php-fpm': { command: PHP_FPM, packages: 'php-fpm' },
+  dokuwiki: { command: '/usr/share/dokuwiki/doku.php', packages: 'dokuwiki' },
   libfcgi: {
     command: 'cc',
     args: ['-E', '-include', 'fcgi_stdio.h', '-x', 'c', '/dev/null', '-o', '/dev/null'],
