@@ -72,12 +72,12 @@ test.each(all.filter((program) => !isApp(program)))('the program in $where serve
   symlinkSync(root, join(folder, 'node_modules/fcgi'));
   // A port that is free here, in the place of the document's.
   const port = await freePort();
-  writeFileSync(join(folder, 'program.mjs'), code.replace(/(listen\(|http: )\d+/, `$1${port}`));
+  writeFileSync(join(folder, 'program.mjs'), code.replace(/(listen\(|http: |fastcgi: '[\d.]+:)\d+/, `$1${port}`));
   const program = new Program(process.execPath, ['program.mjs'], folder, { cwd: folder });
   try {
     const socket = join(folder, 'fcgi.sock');
     const isHttp = /MinimalHttpHandler|http: \d|node:http/.test(code);
-    if (/listen\(\d|http: \d/.test(code)) await program.accepts(port);
+    if (/listen\(\d|http: \d|fastcgi: '\d/.test(code)) await program.accepts(port);
     else await expect.poll(() => existsSync(socket) || program.output, { timeout: 20_000 }).toBe(true);
     if (existsSync(socket)) await program.accepts(socket);
     for (const [, method, path, body, answer] of code.matchAll(new RegExp(ANSWER, 'gm'))) {
