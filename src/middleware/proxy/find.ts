@@ -32,9 +32,8 @@ export function find(
   isFolder: boolean,
   index: string | false,
 ): Script | typeof ADD_SLASH | typeof FILE | undefined {
-  if (path.length > MAX_PATH) return undefined;
   const script = findScript(folder, path);
-  if (script !== undefined) return script;
+  if (script !== undefined || path.length > MAX_PATH) return script;
   const names = namesIn(path)?.names;
   if (names === undefined || names.some((name) => folder.isHidden(name))) return undefined;
   const at = join(folder.root, ...names);
@@ -54,6 +53,7 @@ function findScript(folder: ScriptFolder, path: string): Script | undefined {
   for (let end = 0; end < path.length; ) {
     end = path.indexOf('/', end + 1);
     if (end === -1) end = path.length;
+    if (end > MAX_PATH) return undefined;
     const named = path.slice(0, end);
     if (!folder.isScript(named)) continue;
     const names = namesIn(named)?.names;

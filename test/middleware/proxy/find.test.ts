@@ -71,6 +71,14 @@ describe.each(DOORS)('proxy with a root, over %s', (_name, open) => {
     expect((await ask(path, { method: 'POST', body: 'x' })).text).toBe(told);
   });
 
+  it('gives a path behind a script whole, however long it is', async () => {
+    const { ask } = await start(FILES);
+    const path = `/index.php/${'a/'.repeat(3000)}`;
+    expect((await ask(path)).text).toBe(
+      `<root>/index.php | /index.php | ${path.slice('/index.php'.length)} | ${path} | `,
+    );
+  });
+
   it('gives a path that is no UTF-8 byte for byte', async () => {
     const { ask, backend } = await start(FILES);
     await ask('/index.php/%E4%2f%FF');
