@@ -34,9 +34,6 @@ const ALONE = Symbol('alone');
  * Everything is made on first use, so that a message whose prototype is switched to this class's is one as well.
  */
 export class Request<Params = Record<string, string | string[]>> extends http.IncomingMessage {
-  /** Some look at `req.constructor.name`. */
-  static override readonly name = 'IncomingMessage';
-
   /** The application that is running. */
   declare app: Application;
   declare res: Response;

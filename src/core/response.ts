@@ -26,9 +26,6 @@ const BYTES = 'application/octet-stream';
 
 /** The answer: Node's `ServerResponse` with Express's methods. docs/response.md has an example of each. */
 export class Response extends http.ServerResponse<Request> {
-  /** Some look at `res.constructor.name`. */
-  static override readonly name = 'ServerResponse';
-
   /** The application that is running. */
   declare app: Application;
   /** For whatever the handlers of this request have to tell each other, and the view. */
