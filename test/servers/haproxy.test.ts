@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { connect } from 'node:http2';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { createServer, type Response } from '../../src/index.ts';
 import { App } from './app.ts';
 import { exchange, open } from './client.ts';
 import { type HaproxyOptions, startHaproxy } from './haproxy.ts';
-import { describeWith, type Program, replaceOnce } from './program.ts';
+import { describeWith, type Program, replaceOnce, temporaryFolder } from './program.ts';
 
 let app: App;
 beforeAll(async () => {
@@ -44,6 +47,53 @@ async function connectionsWith(count: number, ask: (path: string) => Promise<str
 }
 
 describeWith('haproxy', 'HAProxy', () => {
+  it.each([
+    ['by itself', '', false],
+    ['by itself, of a known length', '12', false],
+    ['beside some of the answer', '', true],
+    ['beside some of the answer, of a known length', '12', true],
+  ])('lives through what is said to the error log in the middle of an answer %s', async (_how, length, beside) => {
+    let goOn = () => {};
+    const server = createServer(async (req, res) => {
+      if (req.url === '/other') return res.end('other');
+      if (length !== '') res.setHeader('Content-Length', length);
+      res.write('first ');
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      (res as Response).stderr.write('said in the middle\n');
+      if (beside) res.write('and ');
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      return res.end(beside ? 'on' : 'and on');
+    });
+    const folder = temporaryFolder();
+    const socket = join(folder, 'fcgi.sock');
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+      rmSync(folder, { recursive: true });
+    });
+    const haproxy = await startHaproxy({ path: socket });
+    onTestFinished(async () => void (await haproxy.program.stop()));
+    const res = await open(haproxy.port, { path: '/' });
+    let body = '';
+    res.setEncoding('utf8').on('data', (piece) => {
+      body += piece;
+    });
+    const ended = once(res, 'end');
+    await expect.poll(() => body).toBe('first ');
+    goOn();
+    // By now it has come, if it has been sent.
+    for (let i = 0; i < 3; i++) expect((await exchange(haproxy.port, { path: '/other' })).body).toBe('other');
+    goOn();
+    await ended;
+    expect(body).toBe('first and on');
+    expect((await exchange(haproxy.port, { path: '/other' })).body).toBe('other');
+  });
+
   it('has as many connections as there are requests under way, and keeps them for whoever comes', async () => {
     const { port } = await start();
     const ask = async (path: string) => (await exchange(port, { path })).body;

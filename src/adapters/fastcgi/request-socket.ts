@@ -188,14 +188,11 @@ export class RequestSocket extends ClientSocket {
     if (this.writableCorked > 0 && --this.writableCorked === 0) this.connection.output.enqueue(this);
   }
 
-  /**
-   * Hands what waits to the connection's output: of STDERR only behind the head, since some web servers take an error
-   * before it for a failure, and of an answer that has `ended`, the rest.
-   */
+  /** Hands what waits to the connection's output. */
   flush(): void {
     const { output } = this.connection;
     this.answer.flushTo(output, this.id);
-    if (this.answer.headSent || this.ended) this.flushStderr();
+    if (this.ended || (this.answer.headSent && this.#stderr?.waitsForEnd === false)) this.flushStderr();
   }
 
   flushStderr(): void {

@@ -12,18 +12,22 @@ const RECORD_BYTES = 8 * 1024;
 
 /**
  * FCGI_STDERR of one request: the web server's error log. It waits until the answer's head has been sent, since some
- * web servers take an error before the head for a failure, and is bounded, since some keep all of it in memory.
+ * web servers take an error before the head for a failure, for HAProxy even until the answer ends; and is bounded, since
+ * some keep all of it in memory.
  */
 export class StderrStream extends Writable {
   readonly #request: RequestSocket;
   /** Bytes that may still come. */
   #left: number;
   #waiting: Buffer[] = [];
+  /** HAProxy 2.6 ends with a segmentation fault over an error in the middle of an answer. */
+  readonly waitsForEnd: boolean;
 
   constructor(request: RequestSocket, maxBytes: number) {
     super();
     this.#request = request;
     this.#left = maxBytes;
+    this.waitsForEnd = request.cgi.get('SERVER_SOFTWARE').startsWith('HAProxy');
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
