@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { CONNECTIONS, cpuTimeOfChildren, load } from './load.js';
 import { startNginx } from './nginx.js';
+import { readOptions } from './options.js';
 import { orderOf, pins, tableOf, writeSection } from './report.js';
 
 const HELP = `CPU time per request of FastCGI clients, relative to nginx, which asks the same application.
@@ -36,25 +36,15 @@ const GROUPS = {
   },
 };
 
-const { values } = parseArgs({
-  options: {
-    help: { type: 'boolean', short: 'h' },
-    short: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-    seconds: { type: 'string' },
-    write: { type: 'boolean', default: false },
-  },
-});
-const rounds = Number(values.rounds ?? (values.short ? 4 : 10));
-const seconds = Number(values.seconds ?? (values.short ? 1 : 2));
+const options = readOptions(HELP);
+const { rounds, seconds, write } = options ?? { rounds: 0, seconds: 0, write: false };
 
 /**
  * @typedef {{ title: string, cost(seconds: number): Promise<number>, stop(): Promise<void> }} Client
  *   cost: µs of CPU time for each request of a burst
  */
 
-if (values.help) console.log(HELP);
-else await main();
+if (options !== null) await main();
 
 async function main() {
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bench-'));
@@ -154,7 +144,7 @@ function report(group, costs) {
 
 Node ${process.version}, ${rounds} rounds of ${seconds} s each, ${CONNECTIONS} requests at a time.`;
   console.log(`\n${group}\n\n${table}`);
-  if (!values.write) return;
+  if (!write) return;
   writeSection(
     `Clients, ${group}`,
     `User and system time of the client's process, which asks a small application for the same page over a unix socket with

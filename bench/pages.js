@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { Contestant } from './contestant.js';
 import { CONNECTIONS, cpuTimeOfChildren, load } from './load.js';
 import { startNginx } from './nginx.js';
+import { readOptions } from './options.js';
 import { orderOf, pins, tableOf, writeSection } from './report.js';
 
 const HELP = `CPU time per request of pages, relative to PHP-FPM with opcache behind the same nginx.
@@ -25,22 +25,12 @@ node bench/pages.js [--short] [--rounds N] [--seconds N] [--write]
 const PAGES = join(import.meta.dirname, 'pages');
 const WARM_UP_SECONDS = 2;
 
-const { values } = parseArgs({
-  options: {
-    help: { type: 'boolean', short: 'h' },
-    short: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-    seconds: { type: 'string' },
-    write: { type: 'boolean', default: false },
-  },
-});
-const rounds = Number(values.rounds ?? (values.short ? 4 : 10));
-const seconds = Number(values.seconds ?? (values.short ? 1 : 2));
+const options = readOptions(HELP);
+const { rounds, seconds, write } = options ?? { rounds: 0, seconds: 0, write: false };
 
 /** @typedef {{ title: string, host: string, extension: string, cpuTime(): number | Promise<number> }} Server */
 
-if (values.help) console.log(HELP);
-else await main();
+if (options !== null) await main();
 
 async function main() {
   const folder = mkdtempSync(join(tmpdir(), 'fcgi-bench-'));
@@ -147,7 +137,7 @@ function report(title, costs) {
 
 Node ${process.version}, ${rounds} rounds of ${seconds} s each, ${CONNECTIONS} connections.`;
   console.log(`\n${title}\n\n${table}`);
-  if (!values.write) return;
+  if (!write) return;
   writeSection(
     `Pages: ${title}`,
     `User and system time of the server's processes behind one nginx over unix sockets, which keeps its connections, relative
