@@ -47,6 +47,8 @@ $conf['userewrite'] = 2;
 $conf['dformat'] = 'TIME';
 // Files by X-Accel-Redirect.
 $conf['xsendfile'] = 3;
+// Its cache counts seconds: a link to a page that was made in the same second stays one to none.
+$conf['cachetime'] = -1;
 `,
     );
     writeFileSync(join(conf, 'users.auth.php'), `admin:${PASSWORD}:Ann:ann@example.org:admin,user\n`);
