@@ -19,7 +19,9 @@ export function nest(pairs: Iterable<readonly [name: string, value: string]>, ma
   for (const [name, value] of pairs) {
     count += 1;
     if (count > max) throw fcgiError('FCGI_ERR_BODY_SYNTAX', `more than ${max} variables were sent`);
-    if (name !== '') put(all, pathOf(name), value);
+    // Most names have no brackets.
+    if (name.includes('[')) put(all, pathOf(name), value);
+    else if (name !== '') all[name] = value;
   }
   return all;
 }
