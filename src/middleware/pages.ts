@@ -7,7 +7,8 @@ import type { NextFunction } from '../core/types.ts';
 import { files } from './files.ts';
 import { type MultipartOptions, multipart } from './multipart.ts';
 import { describeFailure, type Failure, showFailure } from './pages/failure.ts';
-import { ADD_SLASH, ELSEWHERE, type Found, findFolder, findScript, findUrl, isBeside, isPlain } from './pages/find.ts';
+import { ADD_SLASH, ELSEWHERE, type Found, findFolder, findScript, findUrl, isBeside, isPlain, NO_PARAMS } from './pages/find.ts';
+import { Memory } from './pages/memory.ts';
 import { PageRun } from './pages/page-run.ts';
 import { Site } from './pages/site.ts';
 
@@ -69,26 +70,27 @@ export function pages(
   const surroundings = { root: site.root, env, maxInputVars, buffer, multipart: multipart(options.multipart) };
   const sendFile = files(site.root);
 
+  const known = new Memory<Found | typeof ADD_SLASH>(revalidate);
+
   function find(req: Request): Found | typeof ADD_SLASH | undefined {
     const { path } = req;
-    if (!isPlain(site, path)) return undefined;
     const script = cgiSocket(req)?.cgi.get('SCRIPT_FILENAME') ?? '';
-    if (extensions.some((extension) => script.includes(extension))) {
-      const found = site.remember(`script:${script}`, () => findScript(site, script));
-      if (found !== ELSEWHERE) return found;
-    }
-    return site.remember(`url:${path}`, () => findUrl(site, path));
+    return known.get(`${path} ${script}`, () => {
+      if (!isPlain(site, path)) return undefined;
+      const found = extensions.some((extension) => script.includes(extension)) ? findScript(site, script) : ELSEWHERE;
+      return found === ELSEWHERE ? findUrl(site, path) : found;
+    });
   }
 
   function run(found: Found, req: Request, res: Response, locals = res.locals): Promise<void> {
-    if (Object.keys(found.params).length > 0) req.params = { ...req.params, ...found.params };
+    if (found.params !== NO_PARAMS) req.params = { ...req.params, ...found.params };
     return new PageRun(site, found, req, res, surroundings).run(found.file, locals);
   }
 
   /** Answers with one of the site's own pages for a status. */
   async function runFor(status: 404 | 500, file: string, req: Request, res: Response, error?: unknown): Promise<void> {
     res.status(status);
-    const found = { file, scriptName: `/${status}`, pathInfo: '', params: {} };
+    const found = { file, scriptName: `/${status}`, pathInfo: '', params: NO_PARAMS };
     await run(found, req, res, { ...res.locals, error });
   }
 
@@ -131,22 +133,24 @@ export function pages(
     }
   }
 
-  return async (req, res, next) => {
+  async function answerElse(found: typeof ADD_SLASH | undefined, req: Request, res: Response, next: NextFunction) {
+    if (found === ADD_SLASH) {
+      res.redirect(301, `${req.baseUrl ?? ''}${req.path}/${/\?.*/s.exec(req.url!)?.[0] ?? ''}`);
+    } else if (isBeside(site, req.path)) {
+      await sendFile(req, res, (error) => (error ? next(error) : miss(req, res, next)));
+    } else await miss(req, res, next);
+  }
+
+  return (req, res, next) => {
     let found: Found | typeof ADD_SLASH | undefined;
     try {
       found = find(req);
-      if (typeof found === 'object') await run(found, req, res);
     } catch (error) {
-      const near = typeof found === 'object' ? found.file : join(site.root, '500');
-      await fail(error, near, req, res, next);
-      return;
+      return fail(error, join(site.root, '500'), req, res, next);
     }
-    if (found === ADD_SLASH) {
-      res.redirect(301, `${req.baseUrl ?? ''}${req.path}/${/\?.*/s.exec(req.url!)?.[0] ?? ''}`);
-    } else if (found === undefined) {
-      if (isBeside(site, req.path)) await sendFile(req, res, (error) => (error ? next(error) : miss(req, res, next)));
-      else await miss(req, res, next);
-    }
+    if (typeof found !== 'object') return answerElse(found, req, res, next);
+    const { file } = found;
+    return run(found, req, res).catch((error) => fail(error, file, req, res, next));
   };
 }
 

@@ -26,25 +26,33 @@ class Observed<T> extends Promise<T> {
 
 /** What a page has begun and may not wait for: its end does, and fails with what nobody else was told. */
 export class Background {
-  readonly #begun = new Set<Observed<unknown>>();
+  #begun: Set<Observed<unknown>> | undefined;
 
   add<T>(work: Promise<T>): Promise<T> {
     const observed = new Observed<T>((resolve, reject) => work.then(resolve, reject));
-    this.#begun.add(observed);
+    this.#begun ??= new Set();
+    const begun = this.#begun;
+    begun.add(observed);
     observed.settled((succeeded) => {
-      if (succeeded) this.#begun.delete(observed);
+      if (succeeded) begun.delete(observed);
     });
     return observed;
   }
 
-  async end(): Promise<void> {
-    for (const one of this.#begun) {
-      const { isObserved } = one;
-      try {
-        await one;
-      } catch (error) {
-        if (!isObserved) throw error;
-      }
+  /** Undefined where nothing was begun. */
+  end(): Promise<void> | undefined {
+    return this.#begun && settle(this.#begun);
+  }
+}
+
+/** Also what is added meanwhile. */
+async function settle(begun: Set<Observed<unknown>>): Promise<void> {
+  for (const one of begun) {
+    const { isObserved } = one;
+    try {
+      await one;
+    } catch (error) {
+      if (!isObserved) throw error;
     }
   }
 }

@@ -1,14 +1,18 @@
 import * as nodeModule from 'node:module';
 import vm from 'node:vm';
 import jsTokens from 'js-tokens';
+import { ConstantText } from './constant-text.ts';
 import { PageError, type Place, placeOfSyntaxError } from './page-error.ts';
 import { type Piece, splitTags } from './tags.ts';
 
 /** What a page writes to while it runs; each gives a promise where it has to be waited for. */
 export interface Writer {
-  /** In UTF-8. */
-  text(bytes: Uint8Array): Promise<void> | undefined;
+  text(text: ConstantText): Promise<void> | undefined;
+  /** Escaped. */
   echo(...values: unknown[]): Promise<void> | undefined;
+  /** A template literal, escaped: a tag of it, which can have escaped what is constant in it once. */
+  template(strings: TemplateStringsArray, ...values: unknown[]): Promise<void> | undefined;
+  /** As it is. */
   print(...values: unknown[]): Promise<void> | undefined;
 }
 
@@ -19,11 +23,11 @@ export interface Import {
 }
 
 export interface Compiled {
-  /** Of the names that were offered those that the page mentions, in the order in which `run` takes their values. */
+  /** Of the names that were offered those that the page mentions, and `run` reads off `scope`. */
   names: string[];
-  /** What stands between the tags, in UTF-8. */
-  texts: readonly Uint8Array[];
-  run(writer: Writer, texts: readonly Uint8Array[], load: Import, ...values: unknown[]): () => Promise<unknown>;
+  /** What stands between the tags. */
+  texts: readonly ConstantText[];
+  run(scope: object, writer: Writer, texts: readonly ConstantText[], load: Import): () => Promise<unknown>;
   /** Where in the page stands what an error's stack puts into this line and column of it, counted from 1. */
   place(line: number, column: number): Place;
 }
@@ -39,7 +43,7 @@ interface Shift {
   least: number;
 }
 
-const HEAD = '"use strict";return async()=>{';
+const headOf = (names: string[]) => `"use strict";let{${names}}=$$scope;return async()=>{`;
 /** For TypeScript, to which the page has to be a whole program; cut off again. */
 const WHOLE_HEAD = 'async function page(){';
 
@@ -58,27 +62,29 @@ export function compile(source: string, file: string, names: readonly string[]):
     return { file, line, column: shift === undefined ? column : Math.max(shift.least + 1, column - shift.by) };
   };
   const mentioned = names.filter((name) => pieces.some(({ kind, text }) => kind !== 'text' && text.includes(name)));
-  const parameters = ['$$', '$$text', '$$load', ...mentioned, '$$wait'];
+  const head = headOf(mentioned);
   try {
-    return { names: mentioned, texts, run: compileFunction(code, file, parameters) as Compiled['run'], place };
+    return { names: mentioned, texts, run: compileFunction(head, code, file), place };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     const stripped = stripTypes(code);
     if (typeof stripped === 'string') {
       try {
-        return { names: mentioned, texts, run: compileFunction(stripped, file, parameters) as Compiled['run'], place };
+        return { names: mentioned, texts, run: compileFunction(head, stripped, file), place };
       } catch {
         // It is no TypeScript either: what is wrong as JavaScript is what to tell.
       }
     }
-    const at = placeOfSyntaxError(error, file, HEAD.length);
+    const at = placeOfSyntaxError(error, file, head.length);
     const found = at === undefined ? { file, line: 1, column: 1 } : place(at.line, at.column);
     throw new PageError(error.message + hint(error.message, source, stripped === undefined), found, source, error);
   }
 }
 
-function compileFunction(code: string, file: string, parameters: string[]): unknown {
-  return vm.compileFunction(`${HEAD}${code}\n}`, parameters, { filename: file, columnOffset: -HEAD.length });
+function compileFunction(head: string, code: string, file: string): Compiled['run'] {
+  const parameters = ['$$scope', '$$', '$$text', '$$load', '$$wait'];
+  const options = { filename: file, columnOffset: -head.length };
+  return vm.compileFunction(`${head}${code}\n}`, parameters, options) as Compiled['run'];
 }
 
 function hint(message: string, source: string, noTypes: boolean): string {
@@ -103,8 +109,8 @@ function stripTypes(code: string): string | false | undefined {
   }
 }
 
-function generate(pieces: Piece[]): { code: string; shifts: Shift[]; texts: Uint8Array[] } {
-  const texts: Uint8Array[] = [];
+function generate(pieces: Piece[]): { code: string; shifts: Shift[]; texts: ConstantText[] } {
+  const texts: ConstantText[] = [];
   const shifts: Shift[] = [];
   let code = '';
   let line = 0;
@@ -132,15 +138,31 @@ function generate(pieces: Piece[]): { code: string; shifts: Shift[]; texts: Uint
   for (const piece of pieces) {
     if (piece.kind === 'text') {
       code += `;if($$wait=$$.text($$text[${texts.length}]))await $$wait;`;
-      texts.push(Buffer.from(piece.text));
+      texts.push(new ConstantText(piece.text));
     } else if (piece.kind === 'code') {
       add(piece, '', prepare(piece.text), ';');
     } else {
-      const write = piece.kind === 'escaped' ? 'echo' : 'print';
-      add(piece, `;if($$wait=$$.${write}(`, prepare(piece.text).replace(/[\s;]+$/, ''), '))await $$wait;');
+      const expression = prepare(piece.text).replace(/[\s;]+$/, '');
+      if (piece.kind === 'escaped' && isTemplate(expression)) {
+        add(piece, ';if($$wait=$$.template', expression, ')await $$wait;');
+      } else {
+        add(piece, `;if($$wait=$$.${piece.kind === 'escaped' ? 'echo' : 'print'}(`, expression, '))await $$wait;');
+      }
     }
   }
   return { code, shifts, texts };
+}
+
+/** Whether an expression is one template literal, with nothing in it that a tag would get otherwise. */
+function isTemplate(expression: string): boolean {
+  if (!/^\s*`[^\\]*`$/.test(expression)) return false;
+  const tokens = [...jsTokens(expression.trim())];
+  let depth = 0;
+  return tokens.every(({ type }, index) => {
+    if (type === 'TemplateHead') depth++;
+    else if (type === 'TemplateTail') depth--;
+    return depth > 0 || index === tokens.length - 1;
+  });
 }
 
 /** What has to be otherwise in a page's code for it to be a function's; its lines and columns stay. */

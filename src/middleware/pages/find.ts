@@ -15,7 +15,7 @@ export interface Found {
   params: Record<string, string>;
 }
 
-const NO_PARAMS = {};
+export const NO_PARAMS: Found['params'] = {};
 
 /** Says that the URL lacks the slash of a folder: the page's own links would mean something else. */
 export const ADD_SLASH = Symbol('add slash');

@@ -14,7 +14,7 @@ const MAX_DEPTH = 64;
  * @throws FcgiError FCGI_ERR_BODY_SYNTAX: there are more, or they nest deeper than 64.
  */
 export function nest(pairs: Iterable<readonly [name: string, value: string]>, max: number): Variables {
-  const all: Variables = Object.create(null);
+  const all = withoutPrototype();
   let count = 0;
   for (const [name, value] of pairs) {
     count += 1;
@@ -24,6 +24,11 @@ export function nest(pairs: Iterable<readonly [name: string, value: string]>, ma
     else if (name !== '') all[name] = value;
   }
   return all;
+}
+
+/** Not by `Object.create(null)`: to add the first property to what that gives costs V8 more than all else here. */
+function withoutPrototype(): Variables {
+  return Object.setPrototypeOf({}, null);
 }
 
 /** `a[b][]` is `a`, `b` and an empty one; what follows the brackets is dropped, and a bracket that is not closed is none. */
@@ -49,13 +54,13 @@ interface Place {
 function inside(place: Place, key: string): Place {
   let held = get(place);
   if (typeof held !== 'object') {
-    held = key === '' || key === '0' ? [] : Object.create(null);
+    held = key === '' || key === '0' ? [] : withoutPrototype();
     set(place, held as Nested);
   }
   if (!Array.isArray(held)) return { of: held as Variables, key: key === '' ? nextIndex(held as Variables) : key };
   if (key === '' || key === String(held.length)) return { of: held, key: held.length };
   if (/^\d+$/.test(key) && Number(key) < held.length) return { of: held, key: Number(key) };
-  const object: Variables = Object.assign(Object.create(null), held);
+  const object = Object.assign(withoutPrototype(), held);
   set(place, object);
   return { of: object, key };
 }

@@ -3,6 +3,8 @@ import type { Response } from '../../core/response.ts';
 import { ANSWERING, sendWhole } from '../../core/send.ts';
 import type { Background } from './background.ts';
 import type { Writer } from './compile.ts';
+import { ConstantText } from './constant-text.ts';
+import { htmlspecialchars } from './escape.ts';
 import { TextBuffer } from './text-buffer.ts';
 
 /** Thrown through a page that is to end: by `exit()`, or since nobody is there any more to read it. */
@@ -42,12 +44,9 @@ export class Output implements Writer {
     this.#size = size;
   }
 
-  /** What is text in the page, in UTF-8. */
-  text(bytes: Uint8Array): Promise<void> | undefined {
-    if (this.#before !== undefined) return this.#after(() => this.#appendBytes(bytes));
-    // Not by #appendBytes: a call would cost as much again.
-    this.#text.addBytes(bytes);
-    return this.#text.length > this.#size ? this.#overflow() : undefined;
+  text(text: ConstantText): Promise<void> | undefined {
+    if (this.#before !== undefined) return this.#after(() => this.#appendConstant(text));
+    return this.#appendConstant(text);
   }
 
   /** Escaped; `undefined`, `null` and `false` are nothing, promises are awaited. */
@@ -58,7 +57,19 @@ export class Output implements Writer {
     if (arguments.length > 1) return this.#addAll(arguments, true);
     if (typeof value !== 'string' || this.#before !== undefined) return this.#add(value, true);
     this.#text.addEscaped(value);
-    return this.#text.length > this.#size ? this.#overflow() : undefined;
+    return this.#added();
+  }
+
+  template(strings: TemplateStringsArray, ...values: unknown[]): Promise<void> | undefined {
+    for (let i = 0; i < values.length; i++) values[i] = `${values[i]}`;
+    if (this.#before !== undefined) return this.#add(String.raw({ raw: strings }, ...values), true);
+    const constants = constantsOf(strings);
+    this.#text.addConstant(constants[0]!);
+    for (let i = 0; i < values.length; i++) {
+      this.#text.addEscaped(values[i] as string);
+      this.#text.addConstant(constants[i + 1]!);
+    }
+    return this.#added();
   }
 
   /** As it is, also bytes. */
@@ -96,7 +107,7 @@ export class Output implements Writer {
     const res = this.#res;
     if (res.writableEnded || res.destroyed || res[ANSWERING]) return;
     const isText = this.#text.length <= MAX_STRING && !this.#isBinary;
-    const text = isText ? this.#text.toString() : this.#text.take();
+    const text = isText ? this.#text.end() : this.#text.take();
     if (res.headersSent) res.end(text);
     else sendWhole(res, text, res.hasHeader('content-type') ? undefined : HTML, false);
   }
@@ -161,14 +172,15 @@ export class Output implements Writer {
     return this.#added();
   }
 
-  #appendBytes(bytes: Uint8Array): Promise<void> | undefined {
-    this.#text.addBytes(bytes);
+  #appendConstant(text: ConstantText): Promise<void> | undefined {
+    this.#text.addConstant(text);
     return this.#added();
   }
 
   #appendBinary(bytes: Uint8Array): Promise<void> | undefined {
     this.#isBinary = true;
-    return this.#appendBytes(bytes);
+    this.#text.addBytes(bytes);
+    return this.#added();
   }
 
   #addAll(values: Iterable<unknown>, escaped: boolean): Promise<void> | undefined {
@@ -222,6 +234,18 @@ export class Output implements Writer {
     (res as { flush?: () => void }).flush?.();
     return taken ? undefined : drained(res);
   }
+}
+
+const CONSTANTS = new WeakMap<TemplateStringsArray, ConstantText[]>();
+
+/** What stands between the values of a template, escaped. */
+function constantsOf(strings: TemplateStringsArray): ConstantText[] {
+  let constants = CONSTANTS.get(strings);
+  if (constants === undefined) {
+    constants = strings.map((text) => new ConstantText(htmlspecialchars(text)));
+    CONSTANTS.set(strings, constants);
+  }
+  return constants;
 }
 
 async function drained(res: Response): Promise<void> {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Compiled, compile, type Import } from './compile.ts';
 import { importOf } from './modules.ts';
 import type { Place } from './page-error.ts';
-import { SCOPE } from './scope.ts';
+import { OF_BODY, SCOPE } from './scope.ts';
 import { readSettled, stampOf } from './stamp.ts';
 
 /** A page that was compiled. */
@@ -13,11 +13,13 @@ export interface Page {
   compiled: Compiled;
   /** Its `import()`. */
   load: Import;
+  /** Whether the request's body has to be there before it runs. */
+  needsBody: boolean;
 }
 
 interface Entry {
   stamp: string | undefined;
-  page: Promise<Page>;
+  page: Page | Promise<Page>;
 }
 
 /** Pages by their files, compiled once for each time that they change. */
@@ -38,13 +40,18 @@ export class PageCache {
   }
 
   /** The page as it is now. Rejects with what is wrong with it. */
-  get(file: string): Promise<Page> {
+  get(file: string): Page | Promise<Page> {
     const stamp = stampOf(file);
     const known = this.#entries.get(file);
     if (known !== undefined && known.stamp === stamp) return known.page;
-    const entry: Entry = { stamp, page: this.#load(file, (settled) => (entry.stamp = settled)) };
+    const loading = this.#load(file, (settled) => (entry.stamp = settled));
+    const entry: Entry = { stamp, page: loading };
     this.#entries.set(file, entry);
-    return entry.page;
+    loading.then(
+      (page) => (entry.page = page),
+      () => {},
+    );
+    return loading;
   }
 
   /** Where in a page stands what a stack names; undefined for what is no page. */
@@ -59,11 +66,13 @@ export class PageCache {
   async #load(file: string, settled: (stamp: string) => void): Promise<Page> {
     const { stamp, content } = await readSettled(file, this.#settle, () => readFile(file, 'utf8'));
     settled(stamp);
+    const compiled = compile(content, file, SCOPE);
     const page = {
       file,
       source: content,
-      compiled: compile(content, file, SCOPE),
+      compiled,
       load: importOf(file, this.#revalidate, this.#settle),
+      needsBody: compiled.names.some((name) => OF_BODY.has(name)),
     };
     this.#compiled.set(file, page);
     return page;

@@ -5,7 +5,8 @@ import type { Response } from '../../core/response.ts';
 import { Background } from './background.ts';
 import type { Found } from './find.ts';
 import { EXIT, Output } from './output.ts';
-import { OF_BODY, Scope } from './scope.ts';
+import type { Page } from './page-cache.ts';
+import { Scope } from './scope.ts';
 import type { Site } from './site.ts';
 import { Superglobals, type Surroundings } from './superglobals.ts';
 import { moveUploadedFile, uploadedFiles } from './uploads.ts';
@@ -31,7 +32,7 @@ export class PageRun {
   readonly output: Output;
   readonly superglobals: Superglobals;
   readonly #site: Site;
-  readonly #included = new Set<string>();
+  #included: Set<string> | undefined;
   readonly #background = new Background();
 
   constructor(site: Site, found: Found, req: Request, res: Response, options: RunOptions) {
@@ -45,12 +46,14 @@ export class PageRun {
   /** Rejects with what the page throws; what it has written before is sent only if it has gone out already. */
   async run(file: string, locals: Record<string, unknown>): Promise<void> {
     const { prepend, wrapper, append } = this.#site.around(file);
-    const page = () => this.#execute({ file, depth: 0 }, locals);
+    const page = async () => this.#execute({ file, depth: 0 }, locals);
     try {
       if (prepend !== undefined) await this.#execute({ file: prepend, depth: 0 }, locals);
-      await (wrapper === undefined ? page() : this.#execute({ file: wrapper, depth: 0 }, locals, page));
+      if (wrapper === undefined) await this.#execute({ file, depth: 0 }, locals);
+      else await this.#execute({ file: wrapper, depth: 0 }, locals, page);
       if (append !== undefined) await this.#execute({ file: append, depth: 0 }, locals);
-      await this.#background.end();
+      const unfinished = this.#background.end();
+      if (unfinished !== undefined) await unfinished;
     } catch (error) {
       if (error !== EXIT && !this.#hasLeft(error)) throw error;
     }
@@ -75,6 +78,7 @@ export class PageRun {
     const wanted = path.startsWith('/') ? join(this.#site.root, path) : join(dirname(from.file), path);
     const file = this.#site.include(wanted);
     if (file === undefined) throw fcgiError('FCGI_ERR_PAGE_NOT_FOUND', `there is no page to include at ${wanted}`);
+    this.#included ??= new Set();
     if (once && this.#included.has(file)) return undefined;
     this.#included.add(file);
     const depth = from.depth + 1;
@@ -87,11 +91,21 @@ export class PageRun {
     return this.#execute({ file, depth }, locals);
   }
 
-  async #execute(at: Include, locals: Record<string, unknown>, inner?: () => Promise<unknown>): Promise<unknown> {
-    const { compiled, load } = await this.#site.page(at.file);
-    if (compiled.names.some((name) => OF_BODY.has(name))) await this.superglobals.readBody();
-    const scope = new Scope(this, at, locals, inner) as unknown as Record<string, unknown>;
-    const values = compiled.names.map((name) => scope[name]);
-    return compiled.run(this.output, compiled.texts, load, ...values)();
+  #execute(at: Include, locals: Record<string, unknown>, inner?: () => Promise<unknown>): Promise<unknown> {
+    const page = this.#site.page(at.file);
+    const scope = new Scope(this, at, locals, inner);
+    // A promise for what is there already would cost as much as a short page.
+    if (page instanceof Promise || page.needsBody) return this.#prepare(page, scope);
+    return this.#start(page, scope);
+  }
+
+  async #prepare(loading: Page | Promise<Page>, scope: Scope): Promise<unknown> {
+    const page = await loading;
+    if (page.needsBody) await this.superglobals.readBody();
+    return this.#start(page, scope);
+  }
+
+  #start({ compiled, load }: Page, scope: Scope): Promise<unknown> {
+    return compiled.run(scope, this.output, compiled.texts, load)();
   }
 }

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ScriptFolder } from '../script-folder.ts';
+import { Memory } from './memory.ts';
 import { type Page, PageCache } from './page-cache.ts';
 
 /** Pages of a folder that run around its others and those of the folders in it; of each kind the nearest. */
@@ -8,6 +9,12 @@ export interface Around {
   prepend: string | undefined;
   wrapper: string | undefined;
   append: string | undefined;
+}
+
+/** A file or folder whose name is a parameter, and that one's. */
+interface Parameter {
+  entry: string;
+  name: string;
 }
 
 export interface SiteOptions {
@@ -19,39 +26,27 @@ export interface SiteOptions {
   settle: number;
 }
 
-// Clients choose the names by which something is remembered.
-const MAX_REMEMBERED = 10_000;
-const MAX_KEY = 1000;
-
 /** A folder of pages. */
 export class Site extends ScriptFolder {
   readonly cache: PageCache;
   /** Bytes that a page has written when it last came to its end, by its file. */
   readonly lengths = new Map<string, number>();
-  readonly #revalidate: number;
-  readonly #remembered = new Map<string, { at: number; value: unknown }>();
+  readonly #pages: Memory<Page | Promise<Page>>;
+  readonly #around: Memory<Around>;
+  readonly #parameters: Memory<Parameter[]>;
 
   /** @throws FcgiError FCGI_ERR_OPTION: the root is no folder. */
   constructor(root: string, { extensions, revalidate, settle }: SiteOptions) {
     super(root, { extensions, hidden: /^[._]/ });
     this.cache = new PageCache(revalidate, settle);
-    this.#revalidate = revalidate;
+    this.#pages = new Memory(revalidate);
+    this.#around = new Memory(revalidate);
+    this.#parameters = new Memory(revalidate);
   }
 
-  /** What `find` found less than `revalidate` ago; what it did not find is looked for again. */
-  remember<T>(key: string, find: () => T | undefined): T | undefined {
-    if (this.#revalidate === 0 || key.length > MAX_KEY) return find();
-    const now = performance.now();
-    const known = this.#remembered.get(key);
-    if (known !== undefined && now - known.at < this.#revalidate) return known.value as T;
-    const value = find();
-    if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
-    if (value !== undefined) this.#remembered.set(key, { at: now, value });
-    return value;
-  }
-
-  page(file: string): Promise<Page> {
-    return this.remember(`page:${file}`, () => this.cache.get(file))!;
+  /** Compiled; a promise where that takes a moment. */
+  page(file: string): Page | Promise<Page> {
+    return this.#pages.get(file, () => this.cache.get(file))!;
   }
 
   /** Nor are those that answer in the place of others. */
@@ -60,8 +55,8 @@ export class Site extends ScriptFolder {
   }
 
   /** The pages and folders whose name is a parameter, as `[id].jhtml`; looked for as seldom as clients ask for pages. */
-  parameters(folder: string): { entry: string; name: string }[] {
-    return this.remember(`parameters:${folder}`, () =>
+  parameters(folder: string): Parameter[] {
+    return this.#parameters.get(folder, () =>
       entriesOf(folder).flatMap((entry) => {
         const [, name, end = ''] = /^\[([A-Za-z_]\w*)\](.*)$/s.exec(entry) ?? [];
         return name !== undefined && (end === '' || this.extensions.includes(end)) ? [{ entry, name }] : [];
@@ -70,7 +65,7 @@ export class Site extends ScriptFolder {
   }
 
   around(file: string): Around {
-    return this.remember(`around:${file}`, () => ({
+    return this.#around.get(file, () => ({
       prepend: this.nearest(file, '_prepend'),
       wrapper: this.nearest(file, '_page'),
       append: this.nearest(file, '_append'),

@@ -23,7 +23,13 @@ export class Superglobals {
   readonly #req: Request;
   readonly #found: Found;
   readonly #site: Surroundings;
-  readonly #made: Partial<Record<string, Record<string, unknown>>> = {};
+  #get: Variables | undefined;
+  #post: Variables | undefined;
+  #cookie: Variables | undefined;
+  #files: Record<string, unknown> | undefined;
+  #request: Variables | undefined;
+  #server: Record<string, string | number> | undefined;
+  #env: Record<string, string> | undefined;
   #body: Promise<void> | undefined;
 
   constructor(req: Request, found: Found, site: Surroundings) {
@@ -33,46 +39,24 @@ export class Superglobals {
   }
 
   get $_GET(): Variables {
-    return this.#once('$_GET', () => {
-      const { url = '' } = this.#req;
-      const mark = url.indexOf('?');
-      return nest(new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1)), this.#site.maxInputVars);
-    });
+    this.#get ??= nest(new URLSearchParams(searchOf(this.#req.url)), this.#site.maxInputVars);
+    return this.#get;
   }
 
   get $_COOKIE(): Variables {
-    return this.#once('$_COOKIE', () => {
-      const cookies = Object.entries(parseCookies(this.#req.headers.cookie ?? ''));
-      return nest(cookies as [string, string][], this.#site.maxInputVars);
-    });
+    const cookies = () => Object.entries(parseCookies(this.#req.headers.cookie ?? '')) as Field[];
+    this.#cookie ??= nest(cookies(), this.#site.maxInputVars);
+    return this.#cookie;
   }
 
   get $_SERVER(): Record<string, string | number> {
-    return this.#once('$_SERVER', () => {
-      const { env, baseUrl = '' } = this.#req;
-      const { file, scriptName, pathInfo } = this.#found;
-      const server: Record<string, string | number> = Object.assign(Object.create(null), env);
-      const now = Date.now() / 1000;
-      server.DOCUMENT_ROOT ||= this.#site.root;
-      server.SCRIPT_FILENAME = file;
-      if (scriptName !== undefined) {
-        server.SCRIPT_NAME = baseUrl + scriptName;
-        server.PATH_INFO = pathInfo;
-      } else if (pathInfo !== '') {
-        // The web server has not split them, as nginx does not unless it is told.
-        server.SCRIPT_NAME = removeEnd(env.SCRIPT_NAME ?? '', pathInfo);
-        server.PATH_INFO = pathInfo;
-      }
-      if (!server.PATH_INFO) delete server.PATH_INFO;
-      server.PHP_SELF = `${server.SCRIPT_NAME}${server.PATH_INFO ?? ''}`;
-      server.REQUEST_TIME = Math.floor(now);
-      server.REQUEST_TIME_FLOAT = now;
-      return server;
-    });
+    this.#server ??= this.#makeServer();
+    return this.#server;
   }
 
   get $_ENV(): Record<string, string> {
-    return this.#once('$_ENV', () => Object.assign(Object.create(null), this.#site.env));
+    this.#env ??= Object.assign(Object.create(null), this.#site.env) as Record<string, string>;
+    return this.#env;
   }
 
   /** Of the session middleware that is mounted, if one is. */
@@ -81,16 +65,19 @@ export class Superglobals {
   }
 
   get $_POST(): Variables {
-    return this.#once('$_POST', () => Object.create(null));
+    this.#post ??= nest([], 0);
+    return this.#post;
   }
 
   get $_FILES(): Record<string, unknown> {
-    return this.#once('$_FILES', () => nestFiles(uploadedFiles(this.#req), this.#site.maxInputVars));
+    this.#files ??= nestFiles(uploadedFiles(this.#req), this.#site.maxInputVars);
+    return this.#files;
   }
 
   /** As PHP's `request_order`, "GP": what was posted counts before the query. */
   get $_REQUEST(): Variables {
-    return this.#once('$_REQUEST', () => Object.assign(Object.create(null), this.$_GET, this.$_POST));
+    this.#request ??= Object.assign(Object.create(null), this.$_GET, this.$_POST) as Variables;
+    return this.#request;
   }
 
   /** Before `$_POST`, `$_FILES` and `$_REQUEST` are asked for. Rejects as `req.form()` does, or with the errors of `multipart`. */
@@ -106,9 +93,9 @@ export class Superglobals {
     if (!type) return;
     if (type !== 'urlencoded' && req.body === undefined) await this.#readParts();
     if (typeof req.body === 'object' && req.body !== null) {
-      this.#made.$_POST = nest((req as Partial<SpooledForm>)[FIELDS] ?? fieldsOf(req.body), max);
+      this.#post = nest((req as Partial<SpooledForm>)[FIELDS] ?? fieldsOf(req.body), max);
     } else if (type === 'urlencoded') {
-      this.#made.$_POST = nest(new URLSearchParams(await req.text()), max);
+      this.#post = nest(new URLSearchParams(await req.text()), max);
     }
   }
 
@@ -122,9 +109,26 @@ export class Superglobals {
     });
   }
 
-  #once<T extends Record<string, unknown>>(name: string, make: () => T): T {
-    this.#made[name] ??= make();
-    return this.#made[name] as T;
+  #makeServer(): Record<string, string | number> {
+    const { env, baseUrl = '' } = this.#req;
+    const { file, scriptName, pathInfo } = this.#found;
+    const server: Record<string, string | number> = Object.assign(Object.create(null), env);
+    const now = Date.now() / 1000;
+    server.DOCUMENT_ROOT ||= this.#site.root;
+    server.SCRIPT_FILENAME = file;
+    if (scriptName !== undefined) {
+      server.SCRIPT_NAME = baseUrl + scriptName;
+      server.PATH_INFO = pathInfo;
+    } else if (pathInfo !== '') {
+      // The web server has not split them, as nginx does not unless it is told.
+      server.SCRIPT_NAME = removeEnd(env.SCRIPT_NAME ?? '', pathInfo);
+      server.PATH_INFO = pathInfo;
+    }
+    if (!server.PATH_INFO) delete server.PATH_INFO;
+    server.PHP_SELF = `${server.SCRIPT_NAME}${server.PATH_INFO ?? ''}`;
+    server.REQUEST_TIME = Math.floor(now);
+    server.REQUEST_TIME_FLOAT = now;
+    return server;
   }
 }
 
@@ -140,6 +144,11 @@ function fieldsOf(body: object): Field[] {
 function leavesOf(name: string, value: unknown): Field[] {
   if (typeof value !== 'object' || value === null) return [[name, String(value)]];
   return Object.entries(value).flatMap(([key, one]) => leavesOf(`${name}[${key}]`, one));
+}
+
+function searchOf(url = ''): string {
+  const mark = url.indexOf('?');
+  return mark === -1 ? '' : url.slice(mark + 1);
 }
 
 function removeEnd(text: string, end: string): string {

@@ -1,24 +1,32 @@
+import { ConstantText } from './constant-text.ts';
 import { entityOf, htmlspecialchars } from './escape.ts';
 
 /** By the code of the character: undefined for what stays as it is. */
 const ENTITIES = Array.from({ length: 0x80 }, (_, code) => {
   const entity = entityOf(code);
-  return entity === undefined ? undefined : Buffer.from(entity);
+  return entity === undefined ? undefined : new ConstantText(entity);
 });
 
 /** By the code of the character: 1 for what stays as it is, and is one byte. */
 const PLAIN = Uint8Array.from(ENTITIES, (entity) => (entity === undefined ? 1 : 0));
 
-/** Bytes of a buffer that is small enough for Node to cut it off a larger one. */
-const FIRST = 2048;
+/** Bytes to begin with. */
+const FIRST = 4096;
+
+/** Bytes that a copy by words may write beyond its text. */
+const SLACK = 3;
 
 /**
  * HOT: text that grows, in UTF-8. A page writes in many small pieces; as strings they would become a rope, to be copied whole
  * each time that somebody looks at it, and escaping would make several more of each.
  */
 export class TextBuffer {
-  #bytes = EMPTY;
+  /** Given back by one that came to its end: most pages are short, and end before the next begins. */
+  static #spare: Buffer | undefined;
+
   length = 0;
+  #bytes: Buffer = EMPTY;
+  #view: DataView = NO_VIEW;
   readonly #expected: number;
 
   /** @param expected How much there will be, by and large. */
@@ -27,12 +35,15 @@ export class TextBuffer {
     this.#expected = expected + 256;
   }
 
+  addConstant(text: ConstantText): void {
+    this.#reserve(text.bytes.length);
+    this.length = this.#put(text, this.length);
+  }
+
   /** UTF-8 already. */
   addBytes(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
-    // To call into the system costs as much as some twenty of these.
-    if (bytes.length > 20) this.#bytes.set(bytes, this.length);
-    else for (let i = 0; i < bytes.length; i++) this.#bytes[this.length + i] = bytes[i]!;
+    this.#bytes.set(bytes, this.length);
     this.length += bytes.length;
   }
 
@@ -49,16 +60,13 @@ export class TextBuffer {
     let to = this.length;
     for (let at = 0; at < text.length; at++) {
       const code = text.charCodeAt(at);
-      if (PLAIN[code] === 1) {
-        bytes[to++] = code;
-      } else if (code < 0x80) {
-        const entity = ENTITIES[code]!;
-        for (let i = 0; i < entity.length; i++) bytes[to++] = entity[i]!;
-      } else {
+      if (code >= 0x80) {
         this.length = to;
         this.add(htmlspecialchars(text.slice(at)));
         return;
       }
+      if (PLAIN[code] === 1) bytes[to++] = code;
+      else to = this.#put(ENTITIES[code]!, to);
     }
     this.length = to;
   }
@@ -75,19 +83,46 @@ export class TextBuffer {
   take(length = this.length): Buffer {
     const taken = this.#bytes.subarray(0, length);
     const rest = this.#bytes.subarray(length, this.length);
-    this.#bytes = EMPTY;
-    this.length = 0;
+    this.#drop();
     if (rest.length > 0) this.addBytes(rest);
     return taken;
   }
 
+  /** The text, as the last that is asked of it. */
+  end(): string {
+    const text = this.toString();
+    if (this.#bytes.length === FIRST) TextBuffer.#spare = this.#bytes;
+    this.#drop();
+    return text;
+  }
+
+  #put({ bytes, words }: ConstantText, to: number): number {
+    if (words === undefined) this.#bytes.set(bytes, to);
+    else for (let i = 0; i < words.length; i++) this.#view.setInt32(to + i * 4, words[i]!, true);
+    return to + bytes.length;
+  }
+
   #reserve(more: number): void {
-    const needed = this.length + more;
-    if (needed <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(FIRST, needed, this.#bytes.length * 4, this.#expected));
+    const needed = this.length + more + SLACK;
+    if (needed > this.#bytes.length) this.#grow(needed);
+  }
+
+  #grow(needed: number): void {
+    const size = Math.max(FIRST, needed, this.#bytes.length * 4, this.#expected);
+    const spare = size === FIRST ? TextBuffer.#spare : undefined;
+    if (spare !== undefined) TextBuffer.#spare = undefined;
+    const larger = spare ?? Buffer.allocUnsafeSlow(size);
     this.#bytes.copy(larger, 0, 0, this.length);
     this.#bytes = larger;
+    this.#view = new DataView(larger.buffer, larger.byteOffset, larger.length);
+  }
+
+  #drop(): void {
+    this.#bytes = EMPTY;
+    this.#view = NO_VIEW;
+    this.length = 0;
   }
 }
 
 const EMPTY = Buffer.alloc(0);
+const NO_VIEW = new DataView(EMPTY.buffer);

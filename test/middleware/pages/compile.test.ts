@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Compiled, compile } from '../../../src/middleware/pages/compile.ts';
+import type { ConstantText } from '../../../src/middleware/pages/constant-text.ts';
 import type { PageError } from '../../../src/middleware/pages/page-error.ts';
 
 const FILE = '/www/page.jhtml';
@@ -10,15 +11,16 @@ async function run(source: string, scope: Record<string, unknown> = {}): Promise
   const compiled = compile(source, FILE, Object.keys(scope));
   const written: string[] = [];
   const writer = {
-    text: (bytes: Uint8Array) => void written.push(Buffer.from(bytes).toString()),
+    text: ({ bytes }: ConstantText) => void written.push(bytes.toString()),
     echo: (...values: unknown[]) => void written.push(values.join('+')),
+    template: (strings: TemplateStringsArray, ...values: unknown[]) =>
+      void written.push(`[${String.raw({ raw: strings }, ...values.map((value) => `(${value})`))}]`),
     print: (...values: unknown[]) => void written.push(`{${values.join('+')}}`),
   };
   const load = Object.assign((specifier: string) => Promise.resolve({ default: specifier }), {
     meta: { url: `file://${FILE}`, filename: FILE, dirname: '/www' },
   });
-  const values = compiled.names.map((name) => scope[name]);
-  const returned = await compiled.run(writer, compiled.texts, load, ...values)();
+  const returned = await compiled.run(scope, writer, compiled.texts, load)();
   return written.join('') + (returned === undefined ? '' : ` returned ${returned}`);
 }
 
@@ -33,7 +35,12 @@ describe('a compiled page', () => {
     ['a comment at the end of an expression', '<?= 1 // one ?>a', '1a'],
     ['a comment of several lines', '<? /* a\n b */ ?>c', 'c'],
     ['what looks like a comment in a string', '<?= "http://x" ?>', 'http://x'],
-    ['what looks like a comment in a template', '<?= `http://x` ?>', 'http://x'],
+    ['what looks like a comment in a template', '<?= `http://x` ?>', '[http://x]'],
+    ['a template as the tag of the writer', '<?= `a${1}${`b${2}`}c` ?>', '[a(1)(b2)c]'],
+    ['a template of several lines', '<?= `a\n${1}`; ?>', '[a\n(1)]'],
+    ['a template with an escape', '<?= `\\x41${1}` ?>', 'A1'],
+    ['what is more than one template', '<?= `a${1}` + `b${2}` ?><?= `c`, `d${3}` ?><?= `e`.length ?>', 'a1b2c+d31'],
+    ['a raw template', '<?- `a${1}` ?>', '{a1}'],
     ['a loop around text', '<? for (const i of [1, 2]) { ?>(<?= i ?>)<? } ?>', '(1)(2)'],
     ['for await', '<? for await (const i of (async function* () { yield 1; yield 2 })()) { ?><?= i ?><? } ?>', '12'],
     ['if and else', '<? if (false) { ?>a<? } else { ?>b<? } ?>', 'b'],
@@ -64,7 +71,7 @@ describe('a compiled page', () => {
     ['a method called import', '<?= ({ import: (x) => x }).import(1) ?>', '1'],
     ['import in a string', '<?= "import(1)" ?>', 'import(1)'],
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a page's
-    ['import in a template', '<?= `import(${(await import("b")).default})` ?>', 'import(b)'],
+    ['import in a template', '<?= `import(${(await import("b")).default})` ?>', '[import((b))]'],
   ])('has its own %s', async (_name, source, output) => {
     expect(await run(source)).toBe(output);
   });
@@ -118,10 +125,11 @@ describe('an error of syntax', () => {
 
 async function place(source: string): Promise<string> {
   const compiled: Compiled = compile(source, FILE, []);
-  const writer = { text: () => undefined, echo: () => undefined, print: () => undefined };
+  const nothing = () => undefined;
+  const writer = { text: nothing, echo: nothing, template: nothing, print: nothing };
   const load = Object.assign(() => Promise.resolve(), { meta: { url: '', filename: '', dirname: '' } });
   try {
-    await compiled.run(writer, compiled.texts, load)();
+    await compiled.run({}, writer, compiled.texts, load)();
   } catch (error) {
     const [, line, column] = /page\.jhtml:(\d+):(\d+)/.exec(String((error as Error).stack))!;
     const found = compiled.place(Number(line), Number(column));
@@ -138,6 +146,8 @@ describe('an error thrown', () => {
     ['in a later line', 'a\n\n  <? bad() ?>', '3:6'],
     ['in a later line of code', 'a <?\n  1\n    bad()\n?>', '3:5'],
     ['behind a block that ends in its line', '<?\n1 ?> <?= bad() ?>', '2:10'],
+    ['in a template', '<?= `a ${bad}` ?>', '1:10'],
+    ['in a later line of a template', 'a <?= `\n ${null.x}` ?>', '2:9'],
     ['in a function', 'x\n<? function f() { bad() } ?>\n\n<? f() ?>', '2:19'],
     ['behind an await', 'a\n<? await 1; ?>\n<? await 2; bad() ?>', '3:13'],
   ])('names line and column %s', async (_name, source, expected) => {

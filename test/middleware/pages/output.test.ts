@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createApp } from '../../../src/index.ts';
 import { Background } from '../../../src/middleware/pages/background.ts';
+import { ConstantText } from '../../../src/middleware/pages/constant-text.ts';
 import { Output } from '../../../src/middleware/pages/output.ts';
 import { served } from '../../core/served.ts';
 
@@ -25,7 +26,7 @@ describe('Output', () => {
       await bodyOf((out) => {
         out.echo('<a>');
         out.print('<b>');
-        out.text(Buffer.from('<c>'));
+        out.text(new ConstantText('<c>'));
       }),
     ).toBe('&lt;a&gt;<b><c>');
   });
@@ -52,15 +53,29 @@ describe('Output', () => {
     expect(await bodyOf((out) => out.echo('a', Promise.resolve('b'), 'c', undefined, 'd'))).toBe('abcd');
   });
 
+  it('escapes all of a template, and makes of its values what JavaScript makes of them', async () => {
+    const write = (out: Output) => {
+      for (const value of ['<', 1, null, undefined, false, { toString: () => '"é"' }]) out.template`<a b=${value}>é`;
+    };
+    const escaped = ['&lt;', '1', 'null', 'undefined', 'false', '&quot;é&quot;'].map((value) => `&lt;a b=${value}&gt;é`);
+    expect(await bodyOf(write)).toBe(escaped.join(''));
+  });
+
+  it('writes nothing of a template with a value that is no text', async () => {
+    const write = (out: Output) => expect(() => out.template`a${1}${Symbol('b')}`).toThrow(TypeError);
+    expect(await bodyOf(write)).toBe('');
+  });
+
   it('keeps the order of what nobody waits for', async () => {
     expect(
       await bodyOf((out) => {
         void out.echo(new Promise((resolve) => setImmediate(resolve, 'slow')));
-        void out.text(Buffer.from(' text '));
+        void out.text(new ConstantText(' text '));
         void out.echo(Promise.resolve('quick'));
-        void out.print(' end');
+        void out.template` <${1}> `;
+        void out.print('end');
       }),
-    ).toBe('slow text quick end');
+    ).toBe('slow text quick &lt;1&gt; end');
   });
 
   it('rejects at its end with what a promise that nobody waited for rejects with', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ConstantText } from '../../../src/middleware/pages/constant-text.ts';
 import { htmlspecialchars } from '../../../src/middleware/pages/escape.ts';
 import { TextBuffer } from '../../../src/middleware/pages/text-buffer.ts';
 import { seeded } from '../../adapters/fastcgi/random.ts';
@@ -25,10 +26,11 @@ describe('TextBuffer', () => {
       let expected = '';
       for (let i = 0; i < 20; i++) {
         const text = Array.from({ length: next(400) }, () => pieces[next(pieces.length)]).join('');
-        const kind = next(3);
+        const kind = next(4);
         if (kind === 0) buffer.add(text);
         else if (kind === 1) buffer.addEscaped(text);
-        else buffer.addBytes(Buffer.from(text));
+        else if (kind === 2) buffer.addBytes(Buffer.from(text));
+        else buffer.addConstant(new ConstantText(text));
         expected += kind === 1 ? htmlspecialchars(text) : text;
       }
       const bytes = Buffer.from(expected);
@@ -46,5 +48,17 @@ describe('TextBuffer', () => {
     const taken = buffer.take();
     buffer.add('two');
     expect(taken.toString()).toBe('one');
+  });
+
+  it('shares its memory with nobody before it ends', () => {
+    const [one, two] = [new TextBuffer(), new TextBuffer()];
+    one.add('one');
+    two.add('two');
+    expect(one.end()).toBe('one');
+    const three = new TextBuffer();
+    three.add('three');
+    const four = new TextBuffer();
+    four.add('four');
+    expect([two.end(), three.end(), four.end(), one.toString()]).toEqual(['two', 'three', 'four', '']);
   });
 });
