@@ -7,7 +7,17 @@ import type { NextFunction } from '../core/types.ts';
 import { files } from './files.ts';
 import { type MultipartOptions, multipart } from './multipart.ts';
 import { describeFailure, type Failure, showFailure } from './pages/failure.ts';
-import { ADD_SLASH, ELSEWHERE, type Found, findFolder, findScript, findUrl, isBeside, isPlain, NO_PARAMS } from './pages/find.ts';
+import {
+  ADD_SLASH,
+  ELSEWHERE,
+  type Found,
+  findFolder,
+  findScript,
+  findUrl,
+  isBeside,
+  isPlain,
+  NO_PARAMS,
+} from './pages/find.ts';
 import { Memory } from './pages/memory.ts';
 import { PageRun } from './pages/page-run.ts';
 import { Site } from './pages/site.ts';
@@ -84,7 +94,7 @@ export function pages(
 
   function run(found: Found, req: Request, res: Response, locals = res.locals): Promise<void> {
     if (found.params !== NO_PARAMS) req.params = { ...req.params, ...found.params };
-    return new PageRun(site, found, req, res, surroundings).run(found.file, locals);
+    return new PageRun(site, found, req, res, surroundings).run(locals);
   }
 
   /** Answers with one of the site's own pages for a status. */

@@ -56,13 +56,14 @@ export class Answer {
     this.#bodyLeft = bodyLength;
   }
 
-  write(data: Part, encoding?: BufferEncoding | null): void {
+  /** @param byResponse Whether it comes from the response that made the head, and not from somebody who writes HTTP himself. */
+  write(data: Part, encoding: BufferEncoding | null, byResponse: boolean): void {
     if (this.headSent) {
       if (!this.#headTooLong) this.#add(data, encoding, 0);
-    } else if (this.#headLength === 0 || !isHead(data)) {
-      this.#writeRaw(data, encoding);
-    } else {
+    } else if (byResponse && this.#headLength > 0) {
       this.#begin(data, encoding, this.#headLength);
+    } else {
+      this.#writeRaw(data, encoding);
     }
   }
 
@@ -148,11 +149,6 @@ export class Answer {
     this.#parts = [];
     this.length = 0;
   }
-}
-
-/** Not an interim answer, which may come between. */
-function isHead(data: Part): boolean {
-  return typeof data === 'string' && !data.startsWith('HTTP/');
 }
 
 function isText(encoding: string | null | undefined): boolean {

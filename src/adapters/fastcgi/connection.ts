@@ -23,6 +23,7 @@ import type { Limits } from './limits.ts';
 import { Output } from './output.ts';
 import { decodePairs } from './pairs.ts';
 import { type RecordHandler, RecordParser } from './parser.ts';
+import { read } from './read.ts';
 import { decodeBeginRequest, encodeGetValuesResult, encodeUnknownType } from './records.ts';
 import { addData, addParams, addStdin, endData, endParams, endStdin } from './request-input.ts';
 import { RequestSocket } from './request-socket.ts';
@@ -73,7 +74,7 @@ export class Connection implements RecordHandler {
     this.#socket = socket;
     this.#backpressure = new Backpressure(this, socket);
     this.#timeouts = new Timeouts(this, socket);
-    socket.on('data', (chunk) => this.#onChunk(chunk));
+    read(socket, (chunk) => this.#onChunk(chunk));
     socket.on('end', () => this.#onPeerEnd());
     socket.on('drain', () => this.onDrain());
     // 'close' follows.

@@ -30,17 +30,17 @@ const NOT_IN_URL = /[\x00-\x20\x7f]/;
 /** @throws FcgiError FCGI_ERR_PARAMS, FCGI_ERR_PARAMS_TOO_MANY, FCGI_ERR_BAD_REQUEST. */
 export function readHead(params: Params, maxCount: number): Head {
   const head = new Head();
-  const { bytes } = params;
-  const pairs = new PairReader(bytes, params.start, params.end, maxCount);
+  const { text } = params;
+  const pairs = new PairReader(text, maxCount);
   let contentType = '';
   let contentLength = '';
   let transferEncoding = '';
   while (pairs.next()) {
     const { nameStart, valueStart } = pairs;
-    let known = KNOWN[slotOf(bytes, nameStart, valueStart)];
-    if (known === undefined || !isNamed(bytes, nameStart, valueStart, known.param)) {
+    let known = KNOWN[slotOf(text, nameStart, valueStart)];
+    if (known === undefined || !pairs.isNamed(known.param)) {
       // The rest of CGI's own parameters waits in `params` until somebody looks.
-      if (bytes[nameStart] !== H || bytes[nameStart + 4] !== UNDERSCORE) continue;
+      if (!text.startsWith('HTTP_', nameStart)) continue;
       known = SPECIAL.get(pairs.name()) ?? learn(pairs.name());
     }
     switch (known.means) {
@@ -94,20 +94,12 @@ const CONTENT_TYPE = 5;
 const CONTENT_LENGTH = 6;
 const TRANSFER_ENCODING = 7;
 
-const H = 0x48;
-const UNDERSCORE = 0x5f;
-
-/** Parameters by a hash of their names, so that a name is compared, and made a string only the first time it comes. */
+/** Parameters by a hash of their names, so that a name is compared, and sliced only the first time it comes. */
 const KNOWN: (Known | undefined)[] = new Array(1024).fill(undefined);
 
-function slotOf(bytes: Buffer, start: number, end: number): number {
-  return ((end - start) * 61 + bytes[end - 1]! * 7 + bytes[(start + end) >> 1]! * 131 + bytes[end - 3]! * 17) & 1023;
-}
-
-function isNamed(bytes: Buffer, start: number, end: number, param: string): boolean {
-  if (end - start !== param.length) return false;
-  for (let i = 0; i < param.length; i++) if (bytes[start + i] !== param.charCodeAt(i)) return false;
-  return true;
+function slotOf(text: string, start: number, end: number): number {
+  const middle = text.charCodeAt((start + end) >> 1);
+  return ((end - start) * 61 + text.charCodeAt(end - 1) * 7 + middle * 131 + text.charCodeAt(end - 3) * 17) & 1023;
 }
 
 /** Makes it a request with a body for code that looks for the two headers that announce one. */
@@ -151,8 +143,7 @@ for (const [param, means] of [
 
 /** Of two in one slot, the second pays for being made a string each time. */
 function remember(known: Known): void {
-  const bytes = Buffer.from(known.param, 'latin1');
-  const slot = slotOf(bytes, 0, bytes.length);
+  const slot = slotOf(known.param, 0, known.param.length);
   KNOWN[slot] ??= known;
 }
 

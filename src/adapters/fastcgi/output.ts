@@ -114,12 +114,15 @@ export class Output {
   flush(): void {
     this.#scheduled = false;
     let full = false;
-    for (const request of this.#queue) {
-      request.queued = false;
-      if (!request.ended) request.flush();
-      if (request.writableNeedDrain) full = true;
+    const queue = this.#queue;
+    if (queue.length > 0) {
+      this.#queue = [];
+      for (const request of queue) {
+        request.queued = false;
+        if (!request.ended) request.flush();
+        if (request.writableNeedDrain) full = true;
+      }
     }
-    this.#queue.length = 0;
     const socket = this.#socket;
     let last = (this.closing || this.broken) && this.#connection.idle && !socket.writableEnded;
     if (last && this.broken && !this.#breaking) {

@@ -10,62 +10,51 @@ type Pair = readonly [name: string | Uint8Array, value: string | Uint8Array];
 const MAX_LENGTH = 0x7fffffff;
 
 /**
- * Walks name-value pairs (section 3.4) without decoding them: one object, no string that nobody looks at.
+ * Walks name-value pairs (section 3.4) in text with a character for each byte (latin1): one object, no string that nobody
+ * looks at. Of bytes, a string costs less to make than to slice and to keep.
  *
- * The name is `bytes[nameStart, valueStart)`, the value `bytes[valueStart, valueEnd)`. A length that overruns the
- * bytes is found before anything is sliced.
+ * The name is `text[nameStart, valueStart)`, the value `text[valueStart, valueEnd)`. A length that overruns the text is
+ * found before anything is sliced.
  *
  * @example
- * const pairs = new PairReader(bytes);
+ * const pairs = new PairReader(bytes.toString('latin1'));
  * while (pairs.next()) console.log(pairs.name(), pairs.value());
  */
 export class PairReader {
-  readonly bytes: Buffer;
-  nameStart: number;
-  valueStart: number;
-  valueEnd: number;
+  readonly text: string;
+  nameStart = 0;
+  valueStart = 0;
+  valueEnd = 0;
 
-  readonly #start: number;
-  readonly #end: number;
   #left: number;
-  #text: string | undefined;
 
-  /**
-   * Reads the pairs in `bytes[start, end)`.
-   *
-   * @param maxPairs The most pairs to accept. Default: any number.
-   */
-  constructor(bytes: Buffer, start = 0, end: number = bytes.length, maxPairs = Number.MAX_SAFE_INTEGER) {
-    this.bytes = bytes;
-    this.nameStart = start;
-    this.valueStart = start;
-    this.valueEnd = start;
-    this.#start = start;
-    this.#end = end;
+  /** @param maxPairs The most pairs to accept. Default: any number. */
+  constructor(text: string, maxPairs = Number.MAX_SAFE_INTEGER) {
+    this.text = text;
     this.#left = maxPairs;
   }
 
   /**
    * Goes to the next pair; false when there is none.
    *
-   * @throws FcgiError FCGI_ERR_PARAMS: a pair that is cut off or overruns the bytes. FCGI_ERR_PARAMS_TOO_MANY.
+   * @throws FcgiError FCGI_ERR_PARAMS: a pair that is cut off or overruns the text. FCGI_ERR_PARAMS_TOO_MANY.
    */
   next(): boolean {
-    const bytes = this.bytes;
-    const end = this.#end;
+    const text = this.text;
+    const end = text.length;
     let offset = this.valueEnd;
     if (offset === end) return false;
     if (this.#left-- <= 0) throw fcgiError('FCGI_ERR_PARAMS_TOO_MANY', 'Too many name-value pairs');
 
-    let nameLength = bytes[offset++]!;
+    let nameLength = text.charCodeAt(offset++);
     if (nameLength >= 0x80) {
-      nameLength = longLength(bytes, offset - 1, end);
+      nameLength = longLengthOf(text, offset - 1);
       offset += 3;
     }
     if (offset >= end) throw overrun();
-    let valueLength = bytes[offset++]!;
+    let valueLength = text.charCodeAt(offset++);
     if (valueLength >= 0x80) {
-      valueLength = longLength(bytes, offset - 1, end);
+      valueLength = longLengthOf(text, offset - 1);
       offset += 3;
     }
     if (nameLength + valueLength > end - offset) throw overrun();
@@ -75,31 +64,28 @@ export class PairReader {
     return true;
   }
 
-  /** The name, a character a byte (latin1). */
-  name(): string {
-    return this.#slice(this.nameStart, this.valueStart);
+  isNamed(name: string): boolean {
+    return this.valueStart - this.nameStart === name.length && this.text.startsWith(name, this.nameStart);
   }
 
-  /** The value, a character a byte (latin1), as Node gives the values of HTTP headers. */
+  name(): string {
+    return this.text.slice(this.nameStart, this.valueStart);
+  }
+
+  /** The value, a character a byte, as Node gives the values of HTTP headers. */
   value(): string {
-    return this.#slice(this.valueStart, this.valueEnd);
+    return this.text.slice(this.valueStart, this.valueEnd);
   }
 
   /** The value as UTF-8, as paths of files and names of users come. */
   utf8Value(): string {
-    const { bytes, valueStart, valueEnd } = this;
-    for (let i = valueStart; i < valueEnd; i++) {
-      if (bytes[i]! >= 0x80) return bytes.toString('utf8', valueStart, valueEnd);
-    }
-    return this.value();
-  }
-
-  /** All bytes become one string once, since slices of a string cost far less than slices of a buffer. */
-  #slice(start: number, end: number): string {
-    this.#text ??= this.bytes.toString('latin1', this.#start, this.#end);
-    return this.#text.slice(start - this.#start, end - this.#start);
+    const value = this.value();
+    return NOT_ASCII.test(value) ? Buffer.from(value, 'latin1').toString('utf8') : value;
   }
 }
+
+/** What is more than one byte in UTF-8. */
+const NOT_ASCII = /[^\0-\x7f]/;
 
 /**
  * The length of a name or value at `offset` (section 3.4), and the offset after it.
@@ -117,6 +103,11 @@ function longLength(bytes: Buffer, offset: number, end: number): number {
   return bytes.readUInt32BE(offset) & MAX_LENGTH;
 }
 
+function longLengthOf(text: string, offset: number): number {
+  const bytes = Buffer.from(text.slice(offset, offset + 4), 'latin1');
+  return longLength(bytes, 0, bytes.length);
+}
+
 function overrun() {
   return fcgiError('FCGI_ERR_PARAMS', 'A name-value pair is longer than the bytes it lies in');
 }
@@ -130,7 +121,7 @@ function overrun() {
  */
 export function decodePairs(bytes: Buffer, maxPairs?: number): [name: string, value: string][] {
   const pairs: [string, string][] = [];
-  const reader = new PairReader(bytes, 0, bytes.length, maxPairs);
+  const reader = new PairReader(bytes.toString('latin1'), maxPairs);
   while (reader.next()) {
     pairs.push([bytes.toString('utf8', reader.nameStart, reader.valueStart), reader.utf8Value()]);
   }
@@ -176,7 +167,7 @@ export function packText(pairs: Pairs, maxBytes: number = FCGI_MAX_LENGTH): stri
 
 function toLatin1(part: string | Uint8Array): string {
   if (typeof part !== 'string') return Buffer.from(part.buffer, part.byteOffset, part.length).toString('latin1');
-  return /[^\0-\x7f]/.test(part) ? Buffer.from(part).toString('latin1') : part;
+  return NOT_ASCII.test(part) ? Buffer.from(part).toString('latin1') : part;
 }
 
 function lengthText(length: number): string {
@@ -184,17 +175,11 @@ function lengthText(length: number): string {
   return String.fromCharCode((length >>> 24) | 0x80, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
 }
 
-/**
- * Gathers a stream of name-value pairs, FCGI_PARAMS, from its pieces. While there is one piece, which is the common
- * case, it is left where it is; its bytes are `bytes[start, end)`.
- */
+/** Gathers a stream of name-value pairs, FCGI_PARAMS, from its pieces: as text with a character for each byte (latin1). */
 export class PairsCollector {
-  bytes: Buffer = NONE;
-  start = 0;
-  end = 0;
+  text = '';
 
   readonly #maxBytes: number;
-  #copied = false;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -202,30 +187,9 @@ export class PairsCollector {
 
   /** @throws FcgiError FCGI_ERR_PARAMS_TOO_LARGE, before it holds more than `maxBytes`. */
   add(chunk: Buffer, start: number, end: number): void {
-    const held = this.end - this.start;
-    const total = held + (end - start);
-    if (total > this.#maxBytes) {
+    if (this.text.length + (end - start) > this.#maxBytes) {
       throw fcgiError('FCGI_ERR_PARAMS_TOO_LARGE', `The parameters have more than ${this.#maxBytes} bytes`);
     }
-    if (held === 0) {
-      this.bytes = chunk;
-      this.start = start;
-      this.end = end;
-      return;
-    }
-    if (!this.#copied || total > this.bytes.length) this.#grow(Math.min(2 * total, this.#maxBytes));
-    chunk.copy(this.bytes, held, start, end);
-    this.end = total;
-  }
-
-  #grow(size: number): void {
-    const bytes = Buffer.allocUnsafe(size);
-    this.bytes.copy(bytes, 0, this.start, this.end);
-    this.bytes = bytes;
-    this.end -= this.start;
-    this.start = 0;
-    this.#copied = true;
+    this.text += chunk.toString('latin1', start, end);
   }
 }
-
-const NONE = Buffer.alloc(0);

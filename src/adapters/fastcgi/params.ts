@@ -3,17 +3,17 @@ import { PairReader, PairsCollector } from './pairs.ts';
 /** What Apache's mod_proxy_fcgi puts before a path: `proxy:fcgi://127.0.0.1:9000/srv/www/page`. */
 const APACHE_PREFIX = /^proxy:(?:fcgi|balancer):\/\/[^/]*/;
 
-/** The CGI parameters of one request: bytes until somebody asks. */
+/** The CGI parameters of one request: as they came, until somebody asks. */
 export class Params extends PairsCollector {
   #object: Record<string, string> | undefined;
 
   /** One parameter as UTF-8, `''` if there is none of that name; of several, the last. */
   get(name: string): string {
     if (this.#object !== undefined) return this.#object[name] ?? '';
-    const pairs = new PairReader(this.bytes, this.start, this.end);
+    const pairs = new PairReader(this.text);
     let value = '';
     while (pairs.next()) {
-      if (pairs.valueStart - pairs.nameStart === name.length && pairs.name() === name) value = pairs.utf8Value();
+      if (pairs.isNamed(name)) value = pairs.utf8Value();
     }
     return withoutPrefix(value);
   }
@@ -22,7 +22,7 @@ export class Params extends PairsCollector {
   toObject(): Record<string, string> {
     if (this.#object !== undefined) return this.#object;
     const object: Record<string, string> = Object.create(null);
-    const pairs = new PairReader(this.bytes, this.start, this.end);
+    const pairs = new PairReader(this.text);
     while (pairs.next()) object[pairs.name()] = pairs.utf8Value();
     for (const name of ['SCRIPT_FILENAME', 'PATH_TRANSLATED']) {
       if (object[name] !== undefined) object[name] = withoutPrefix(object[name]);

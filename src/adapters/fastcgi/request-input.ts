@@ -5,7 +5,8 @@ import { addChunked, type Head, readHead } from './head.ts';
 import type { RequestSocket } from './request-socket.ts';
 
 // What comes in for one request, in the order in which it has to come: the parameters; the body, with or before which
-// the request begins; for a Filter, its data. Whatever is thrown here is a reason to refuse the request.
+// the request begins; for a Filter, its data. Whatever is thrown here is a reason to refuse the request. Chunks are lent:
+// what is kept is copied.
 
 export function addParams(request: RequestSocket, chunk: Buffer, start: number, end: number): void {
   if (request.paramsEnded) throw fcgiError('FCGI_ERR_BAD_REQUEST', 'Parameters after their end');
@@ -47,7 +48,7 @@ export function addStdin(request: RequestSocket, chunk: Buffer): boolean {
     throw fcgiError('FCGI_ERR_BODY_OVERRUN', `The body is longer than its ${head.contentLength} bytes`);
   }
   request.onActive();
-  stdin.push(chunk);
+  stdin.push(Buffer.from(chunk));
   return true;
 }
 
@@ -76,7 +77,7 @@ export function addData(request: RequestSocket, chunk: Buffer): boolean {
   if (inflow.ended) return false;
   checkLength(request, inflow.bytes + chunk.length);
   request.onActive();
-  inflow.push(chunk);
+  inflow.push(Buffer.from(chunk));
   return true;
 }
 

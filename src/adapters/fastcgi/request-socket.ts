@@ -12,7 +12,7 @@ import { abortError, cutOffError, refuseWrite } from './node-errors.ts';
 import { closeResponse, closeUnheard, drainResponse, dump, isRead, isUnheard } from './node-pair.ts';
 import type { Part, WriteCallback } from './output.ts';
 import { Params } from './params.ts';
-import { adaptResponse } from './response-head.ts';
+import { adaptResponse, hasBegun } from './response-head.ts';
 import { StderrStream } from './stderr.ts';
 
 /**
@@ -65,7 +65,7 @@ export class RequestSocket extends ClientSocket {
   // ---- The input -------------------------------------------------------------------------------
 
   get bytesRead(): number {
-    return this.cgi.end - this.cgi.start + (this.#stdin?.bytes ?? 0) + (this.#data?.inflow.bytes ?? 0);
+    return this.cgi.text.length + (this.#stdin?.bytes ?? 0) + (this.#data?.inflow.bytes ?? 0);
   }
 
   /** Whether a reader of the input has enough for now. */
@@ -151,7 +151,8 @@ export class RequestSocket extends ClientSocket {
       return false;
     }
     if ((data as Part).length > 0) {
-      answer.write(data as Part, typeof encoding === 'string' ? (encoding as BufferEncoding) : null);
+      const dataEncoding = typeof encoding === 'string' ? (encoding as BufferEncoding) : null;
+      answer.write(data as Part, dataEncoding, this.res !== undefined && hasBegun(this.res));
     }
     if (done) answer.onWritten(done);
     if (this.writableCorked === 0) connection.output.enqueue(this);

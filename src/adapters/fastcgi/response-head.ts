@@ -1,12 +1,13 @@
 import { ServerResponse } from 'node:http';
+import { SENT } from '../../core/send.ts';
 import type { RequestSocket } from './request-socket.ts';
 
 /** What describes the connection to a client, which is the web server's, and `Status`, which this door writes. */
 const NOT_PASSED_ON = /\r\n(?:status|connection|keep-alive|proxy-connection|transfer-encoding|trailer):[^\r\n]*/gi;
 
 /** The first line of an HTTP response as CGI has it (RFC 3875, section 6.3.3). */
-function statusLine(line: string): string {
-  return isInterim(line) ? 'Status: 500 Internal Server Error\r\n' : `Status: ${line.slice(9)}`;
+function statusLine(status: number, statusText: string): string {
+  return isInterim(status) ? 'Status: 500 Internal Server Error\r\n' : `Status: ${status} ${statusText}\r\n`;
 }
 
 const LOCATION = /\r\nlocation:/i;
@@ -22,20 +23,20 @@ function placeStatus(head: string): string {
 }
 
 /** 100, 102 and 103, which web servers would take for the answer itself; 101 is one. */
-function isInterim(head: string): boolean {
-  return head.charCodeAt(9) === ONE && !head.startsWith('101', 9);
+function isInterim(status: number): boolean {
+  return status < 200 && status !== 101;
 }
-
-const ONE = 0x31;
 
 /** What of http.ServerResponse is no public API; it has been the same since Node 10. */
 interface ResponseInternals extends ServerResponse {
   _header: string;
+  _headerSent: boolean;
   _hasBody: boolean;
   _contentLength: number | null;
   _removedConnection: boolean;
   _storeHeader(firstLine: string, headers: unknown): void;
   _finish(): void;
+  [SENT]?: unknown;
 }
 
 const node = ServerResponse.prototype as ResponseInternals;
@@ -52,15 +53,22 @@ export function adaptResponse(res: ServerResponse): void {
   internals.useChunkedEncodingByDefault = true;
 }
 
-function storeHeader(this: ResponseInternals, firstLine: string, headers: unknown): void {
+function storeHeader(this: ResponseInternals, _firstLine: string, headers: unknown): void {
   this._removedConnection = true;
-  node._storeHeader.call(this, statusLine(firstLine), headers);
-  this._header = placeStatus(this._header.replace(NOT_PASSED_ON, ''));
+  node._storeHeader.call(this, statusLine(this.statusCode, this.statusMessage), headers);
+  // What `sendWhole` gives by itself is nothing of the kind, and to look through a head costs as much as to make it.
+  if (headers === undefined || headers !== this[SENT])
+    this._header = placeStatus(this._header.replace(NOT_PASSED_ON, ''));
   this.chunkedEncoding = false;
   const length = this._hasBody ? (this._contentLength ?? Number.POSITIVE_INFINITY) : 0;
   // For the time being it may have been detached from it.
   const socket = (this.socket ?? this.req.socket) as unknown as RequestSocket | null;
   socket?.answer?.expectHead(this._header.length, length);
+}
+
+/** Whether it has written its head, or does so now: interim answers are no part of it. */
+export function hasBegun(res: ServerResponse): boolean {
+  return (res as ResponseInternals)._headerSent;
 }
 
 function finish(this: ResponseInternals): void {
@@ -77,11 +85,15 @@ export function readRawHead(text: string): { head: string; rest: string } | unde
   for (let at = 0; ; ) {
     const end = text.indexOf('\r\n\r\n', at);
     if (end === -1) return undefined;
-    const line = text.slice(at, text.indexOf('\r\n', at) + 2);
-    const headers = text.slice(at + line.length - 2, end + 4).replace(NOT_PASSED_ON, '');
+    const headersAt = text.indexOf('\r\n', at);
+    const line = /^HTTP\/1\.[01] (\d{3}) ?(.*)$/.exec(text.slice(at, headersAt));
+    if (line === null) return { head: 'Status: 502 Bad Gateway\r\n\r\n', rest: '' };
+    const headers = text.slice(headersAt, end + 4).replace(NOT_PASSED_ON, '');
     at = end + 4;
-    if (!/^HTTP\/1\.[01] \d{3}/.test(line)) return { head: 'Status: 502 Bad Gateway\r\n\r\n', rest: '' };
-    if (!isInterim(line)) return { head: placeStatus(statusLine(line) + headers.slice(2)), rest: text.slice(at) };
+    const status = Number(line[1]);
+    if (!isInterim(status)) {
+      return { head: placeStatus(statusLine(status, line[2]!) + headers.slice(2)), rest: text.slice(at) };
+    }
     if (at === text.length) return undefined;
   }
 }

@@ -4,13 +4,16 @@ const MAX_WORDS_BYTES = 128;
 /** HOT: text that is written again and again, in UTF-8; where it is short also in words, as which it is copied fastest. */
 export class ConstantText {
   readonly bytes: Buffer;
+  /** In bytes. */
+  readonly length: number;
   /** Filled up with zeros. */
   readonly words: Int32Array | undefined;
 
   constructor(text: string) {
     this.bytes = Buffer.from(text);
-    if (this.bytes.length > MAX_WORDS_BYTES) return;
-    const padded = Buffer.alloc(Math.ceil(this.bytes.length / 4) * 4);
+    this.length = this.bytes.length;
+    if (this.length > MAX_WORDS_BYTES) return;
+    const padded = Buffer.alloc(Math.ceil(this.length / 4) * 4);
     padded.set(this.bytes);
     this.words = Int32Array.from({ length: padded.length / 4 }, (_, index) => padded.readInt32LE(index * 4));
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { decodePath, ENCODED_UNRESERVED } from '../cgi/url-text.ts';
-import type { Site } from './site.ts';
+import type { Around, Site } from './site.ts';
 import { statOf } from './stamp.ts';
 
 /** A page that a request asks for. */
@@ -13,6 +13,10 @@ export interface Found {
   pathInfo: string;
   /** By the names in `[name]` of files and folders. */
   params: Record<string, string>;
+  /** What runs around it, once it was looked for. */
+  around?: Around;
+  /** Bytes that it wrote when it last came to its end. */
+  length?: number;
 }
 
 export const NO_PARAMS: Found['params'] = {};

@@ -25,7 +25,10 @@ const MAX_STRING = 4096;
  */
 export class Output implements Writer {
   readonly #res: Response;
+  /** Bytes up to which what is written is held back. */
   readonly #size: number;
+  /** Bytes up to which there is nothing to do: more than that once it is to be sent anyway. */
+  #limit: number;
   readonly #text: TextBuffer;
   /** Where in the text each `obStart` was, innermost last. */
   readonly #marks: number[] = [];
@@ -42,6 +45,7 @@ export class Output implements Writer {
     this.#text = new TextBuffer(expected);
     this.#background = background;
     this.#size = size;
+    this.#limit = size;
   }
 
   text(text: ConstantText): Promise<void> | undefined {
@@ -190,7 +194,7 @@ export class Output implements Writer {
   }
 
   #added(): Promise<void> | undefined {
-    return this.#text.length > this.#size ? this.#overflow() : undefined;
+    return this.#text.length > this.#limit ? this.#overflow() : undefined;
   }
 
   /** There is more than is held back. */
@@ -200,11 +204,13 @@ export class Output implements Writer {
     if (this.#marks.length > 0) return undefined;
     if (this.#text.length > MAX_HELD) return this.#send();
     this.#turn ??= setImmediate(this.#endTurn);
+    this.#limit = MAX_HELD;
     return undefined;
   }
 
   readonly #endTurn = (): void => {
     this.#turn = undefined;
+    this.#limit = this.#size;
     if (this.#res.destroyed || this.#res.writableEnded) return;
     this.flush()?.catch(() => {});
   };
@@ -238,13 +244,17 @@ export class Output implements Writer {
 
 const CONSTANTS = new WeakMap<TemplateStringsArray, ConstantText[]>();
 
+/** The last that was looked up there: mostly it is a loop that writes the same again. */
+let lastStrings: TemplateStringsArray | undefined;
+let lastConstants: ConstantText[] = [];
+
 /** What stands between the values of a template, escaped. */
 function constantsOf(strings: TemplateStringsArray): ConstantText[] {
-  let constants = CONSTANTS.get(strings);
-  if (constants === undefined) {
-    constants = strings.map((text) => new ConstantText(htmlspecialchars(text)));
-    CONSTANTS.set(strings, constants);
-  }
+  if (strings === lastStrings) return lastConstants;
+  const constants = CONSTANTS.get(strings) ?? strings.map((text) => new ConstantText(htmlspecialchars(text)));
+  CONSTANTS.set(strings, constants);
+  lastStrings = strings;
+  lastConstants = constants;
   return constants;
 }
 

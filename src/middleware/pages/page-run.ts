@@ -32,20 +32,25 @@ export class PageRun {
   readonly output: Output;
   readonly superglobals: Superglobals;
   readonly #site: Site;
+  readonly #found: Found;
   #included: Set<string> | undefined;
   readonly #background = new Background();
 
   constructor(site: Site, found: Found, req: Request, res: Response, options: RunOptions) {
     this.req = req;
     this.res = res;
-    this.output = new Output(res, options.buffer, this.#background, site.lengths.get(found.file));
+    this.output = new Output(res, options.buffer, this.#background, found.length);
     this.superglobals = new Superglobals(req, found, options);
     this.#site = site;
+    this.#found = found;
   }
 
   /** Rejects with what the page throws; what it has written before is sent only if it has gone out already. */
-  async run(file: string, locals: Record<string, unknown>): Promise<void> {
-    const { prepend, wrapper, append } = this.#site.around(file);
+  async run(locals: Record<string, unknown>): Promise<void> {
+    const found = this.#found;
+    const { file } = found;
+    found.around ??= this.#site.around(file);
+    const { prepend, wrapper, append } = found.around;
     const page = async () => this.#execute({ file, depth: 0 }, locals);
     try {
       if (prepend !== undefined) await this.#execute({ file: prepend, depth: 0 }, locals);
@@ -57,7 +62,7 @@ export class PageRun {
     } catch (error) {
       if (error !== EXIT && !this.#hasLeft(error)) throw error;
     }
-    this.#site.lengths.set(file, this.output.length);
+    found.length = this.output.length;
     this.output.end();
   }
 

@@ -29,10 +29,7 @@ export interface SiteOptions {
 /** A folder of pages. */
 export class Site extends ScriptFolder {
   readonly cache: PageCache;
-  /** Bytes that a page has written when it last came to its end, by its file. */
-  readonly lengths = new Map<string, number>();
   readonly #pages: Memory<Page | Promise<Page>>;
-  readonly #around: Memory<Around>;
   readonly #parameters: Memory<Parameter[]>;
 
   /** @throws FcgiError FCGI_ERR_OPTION: the root is no folder. */
@@ -40,7 +37,6 @@ export class Site extends ScriptFolder {
     super(root, { extensions, hidden: /^[._]/ });
     this.cache = new PageCache(revalidate, settle);
     this.#pages = new Memory(revalidate);
-    this.#around = new Memory(revalidate);
     this.#parameters = new Memory(revalidate);
   }
 
@@ -65,11 +61,11 @@ export class Site extends ScriptFolder {
   }
 
   around(file: string): Around {
-    return this.#around.get(file, () => ({
+    return {
       prepend: this.nearest(file, '_prepend'),
       wrapper: this.nearest(file, '_page'),
       append: this.nearest(file, '_append'),
-    }))!;
+    };
   }
 
   /** The page of that name in the folder of a file, or else in the nearest folder above. */

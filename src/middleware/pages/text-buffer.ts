@@ -22,7 +22,7 @@ const SLACK = 3;
  */
 export class TextBuffer {
   /** Given back by one that came to its end: most pages are short, and end before the next begins. */
-  static #spare: Buffer | undefined;
+  static #spare: { bytes: Buffer; view: DataView } | undefined;
 
   length = 0;
   #bytes: Buffer = EMPTY;
@@ -36,7 +36,7 @@ export class TextBuffer {
   }
 
   addConstant(text: ConstantText): void {
-    this.#reserve(text.bytes.length);
+    this.#reserve(text.length);
     this.length = this.#put(text, this.length);
   }
 
@@ -91,15 +91,16 @@ export class TextBuffer {
   /** The text, as the last that is asked of it. */
   end(): string {
     const text = this.toString();
-    if (this.#bytes.length === FIRST) TextBuffer.#spare = this.#bytes;
+    if (this.#bytes.length === FIRST) TextBuffer.#spare = { bytes: this.#bytes, view: this.#view };
     this.#drop();
     return text;
   }
 
-  #put({ bytes, words }: ConstantText, to: number): number {
+  #put({ bytes, length, words }: ConstantText, to: number): number {
+    const view = this.#view;
     if (words === undefined) this.#bytes.set(bytes, to);
-    else for (let i = 0; i < words.length; i++) this.#view.setInt32(to + i * 4, words[i]!, true);
-    return to + bytes.length;
+    else for (let i = 0; i < words.length; i++) view.setInt32(to + i * 4, words[i]!, true);
+    return to + length;
   }
 
   #reserve(more: number): void {
@@ -109,12 +110,17 @@ export class TextBuffer {
 
   #grow(needed: number): void {
     const size = Math.max(FIRST, needed, this.#bytes.length * 4, this.#expected);
-    const spare = size === FIRST ? TextBuffer.#spare : undefined;
-    if (spare !== undefined) TextBuffer.#spare = undefined;
-    const larger = spare ?? Buffer.allocUnsafeSlow(size);
+    const spare = TextBuffer.#spare;
+    if (size === FIRST && spare !== undefined) {
+      TextBuffer.#spare = undefined;
+      this.#bytes = spare.bytes;
+      this.#view = spare.view;
+      return;
+    }
+    const larger = Buffer.allocUnsafeSlow(size);
     this.#bytes.copy(larger, 0, 0, this.length);
     this.#bytes = larger;
-    this.#view = new DataView(larger.buffer, larger.byteOffset, larger.length);
+    this.#view = new DataView(larger.buffer);
   }
 
   #drop(): void {

@@ -59,9 +59,9 @@ export class Recorder implements RecordHandler {
       this.#note(`${TYPES[type]} id=${requestId}`, ' end');
       return;
     }
-    const { bytes, start, end } = this.#params.get(requestId) ?? new PairsCollector(0);
+    const { text } = this.#params.get(requestId) ?? new PairsCollector(0);
     this.#params.delete(requestId);
-    this.#note(`PARAMS id=${requestId}`, describePairs(new PairReader(bytes, start, end)));
+    this.#note(`PARAMS id=${requestId}`, describePairs(new PairReader(text)));
   }
 
   onUnknown(type: number, requestId: number): void {
@@ -94,7 +94,7 @@ function describe(type: number, chunk: Buffer, start: number, end: number): stri
       return ` unknown=${decodeUnknownType(chunk, start)}`;
     case FCGI_GET_VALUES:
     case FCGI_GET_VALUES_RESULT:
-      return describePairs(new PairReader(chunk, start, end));
+      return describePairs(new PairReader(chunk.toString('latin1', start, end)));
     default:
       return '';
   }

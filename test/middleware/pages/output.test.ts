@@ -57,7 +57,9 @@ describe('Output', () => {
     const write = (out: Output) => {
       for (const value of ['<', 1, null, undefined, false, { toString: () => '"é"' }]) out.template`<a b=${value}>é`;
     };
-    const escaped = ['&lt;', '1', 'null', 'undefined', 'false', '&quot;é&quot;'].map((value) => `&lt;a b=${value}&gt;é`);
+    const escaped = ['&lt;', '1', 'null', 'undefined', 'false', '&quot;é&quot;'].map(
+      (value) => `&lt;a b=${value}&gt;é`,
+    );
     expect(await bodyOf(write)).toBe(escaped.join(''));
   });
 
