@@ -27,7 +27,8 @@ export interface Compiled {
   names: string[];
   /** What stands between the tags. */
   texts: readonly ConstantText[];
-  run(scope: object, writer: Writer, texts: readonly ConstantText[], load: Import): () => Promise<unknown>;
+  /** When all of it has run, without having been left before, `scope.ended` is true. */
+  run(scope: { ended?: boolean }, writer: Writer, texts: readonly ConstantText[], load: Import): () => Promise<unknown>;
   /** Where in the page stands what an error's stack puts into this line and column of it, counted from 1. */
   place(line: number, column: number): Place;
 }
@@ -84,7 +85,7 @@ export function compile(source: string, file: string, names: readonly string[]):
 function compileFunction(head: string, code: string, file: string): Compiled['run'] {
   const parameters = ['$$scope', '$$', '$$text', '$$load', '$$wait'];
   const options = { filename: file, columnOffset: -head.length };
-  return vm.compileFunction(`${head}${code}\n}`, parameters, options) as Compiled['run'];
+  return vm.compileFunction(`${head}${code}\n$$scope.ended=true}`, parameters, options) as Compiled['run'];
 }
 
 function hint(message: string, source: string, noTypes: boolean): string {

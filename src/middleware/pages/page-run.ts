@@ -51,14 +51,15 @@ export class PageRun {
     const { file } = found;
     found.around ??= this.#site.around(file);
     const { prepend, wrapper, append } = found.around;
-    const page = async () => this.#execute({ file, depth: 0 }, locals);
+    const execute = (file: string, inner?: () => Promise<unknown>) => this.#execute({ file, depth: 0 }, locals, inner);
+    const page = async () => execute(file);
     try {
-      if (prepend !== undefined) await this.#execute({ file: prepend, depth: 0 }, locals);
-      if (wrapper === undefined) await this.#execute({ file, depth: 0 }, locals);
-      else await this.#execute({ file: wrapper, depth: 0 }, locals, page);
-      if (append !== undefined) await this.#execute({ file: append, depth: 0 }, locals);
-      const unfinished = this.#background.end();
+      if (prepend !== undefined) await execute(prepend);
+      const unfinished = wrapper === undefined ? execute(file) : execute(wrapper, page);
       if (unfinished !== undefined) await unfinished;
+      if (append !== undefined) await execute(append);
+      const begun = this.#background.end();
+      if (begun !== undefined) await begun;
     } catch (error) {
       if (error !== EXIT && !this.#hasLeft(error)) throw error;
     }
@@ -96,10 +97,14 @@ export class PageRun {
     return this.#execute({ file, depth }, locals);
   }
 
-  #execute(at: Include, locals: Record<string, unknown>, inner?: () => Promise<unknown>): Promise<unknown> {
+  /** Undefined where there is nothing to wait for, nor to return: a promise would cost as much as a short page. */
+  #execute(
+    at: Include,
+    locals: Record<string, unknown>,
+    inner?: () => Promise<unknown>,
+  ): Promise<unknown> | undefined {
     const page = this.#site.page(at.file);
     const scope = new Scope(this, at, locals, inner);
-    // A promise for what is there already would cost as much as a short page.
     if (page instanceof Promise || page.needsBody) return this.#prepare(page, scope);
     return this.#start(page, scope);
   }
@@ -110,7 +115,8 @@ export class PageRun {
     return this.#start(page, scope);
   }
 
-  #start({ compiled, load }: Page, scope: Scope): Promise<unknown> {
-    return compiled.run(scope, this.output, compiled.texts, load)();
+  #start({ compiled, load }: Page, scope: Scope): Promise<unknown> | undefined {
+    const running = compiled.run(scope, this.output, compiled.texts, load)();
+    return scope.ended ? undefined : running;
   }
 }

@@ -20,6 +20,8 @@ export class Scope {
   readonly locals: Record<string, unknown>;
   /** For a `_page`: runs the page that it is around. */
   readonly page: (() => Promise<unknown>) | undefined;
+  /** Whether all of the page has run. */
+  ended = false;
 
   constructor(run: PageRun, at: Include, locals: Record<string, unknown>, page?: () => Promise<unknown>) {
     this.#run = run;
