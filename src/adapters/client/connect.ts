@@ -1,13 +1,11 @@
 import net, { type Socket } from 'node:net';
 import { type FcgiError, fcgiError } from '../../core/errors.ts';
 import { type Address, formatAddress } from '../address.ts';
+import { READ } from '../fastcgi/read.ts';
 import { after } from './options.ts';
 
 /** How long to wait before a unix socket whose backlog is full is tried again. */
 const BACKLOG_MS = 10;
-
-/** What is read lies here, for as long as it takes to look at it: a buffer for each read costs more than all the rest. */
-const READ = Buffer.alloc(64 * 1024);
 
 /**
  * Connects. A unix socket whose backlog is full refuses at once, where TCP would let one wait (EAGAIN): it is tried again.
