@@ -59,7 +59,7 @@ const isDevelopment = () => (process.env.NODE_ENV || 'development') === 'develop
 export function pages(
   root: string,
   options: PagesOptions = {},
-): (req: Request, res: Response, next: NextFunction) => Promise<void> {
+): (req: Request, res: Response, next: NextFunction) => Promise<void> | undefined {
   const {
     extensions = ['.jhtml'],
     revalidate = isDevelopment() ? 0 : 1000,
@@ -92,7 +92,7 @@ export function pages(
     });
   }
 
-  function run(found: Found, req: Request, res: Response, locals = res.locals): Promise<void> {
+  function run(found: Found, req: Request, res: Response, locals = res.locals): Promise<void> | undefined {
     if (found.params !== NO_PARAMS) req.params = { ...req.params, ...found.params };
     return new PageRun(site, found, req, res, surroundings).run(locals);
   }
@@ -153,14 +153,14 @@ export function pages(
 
   return (req, res, next) => {
     let found: Found | typeof ADD_SLASH | undefined;
+    const onError = (error: unknown) =>
+      fail(error, typeof found === 'object' ? found.file : join(site.root, '500'), req, res, next);
     try {
       found = find(req);
+      return typeof found === 'object' ? run(found, req, res)?.catch(onError) : answerElse(found, req, res, next);
     } catch (error) {
-      return fail(error, join(site.root, '500'), req, res, next);
+      return onError(error);
     }
-    if (typeof found !== 'object') return answerElse(found, req, res, next);
-    const { file } = found;
-    return run(found, req, res).catch((error) => fail(error, file, req, res, next));
   };
 }
 

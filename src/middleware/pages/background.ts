@@ -39,20 +39,20 @@ export class Background {
     return observed;
   }
 
-  /** Undefined where nothing was begun. */
-  end(): Promise<void> | undefined {
-    return this.#begun && settle(this.#begun);
+  /** Whether there is something to wait for. */
+  get isBusy(): boolean {
+    return this.#begun !== undefined;
   }
-}
 
-/** Also what is added meanwhile. */
-async function settle(begun: Set<Observed<unknown>>): Promise<void> {
-  for (const one of begun) {
-    const { isObserved } = one;
-    try {
-      await one;
-    } catch (error) {
-      if (!isObserved) throw error;
+  /** Also of what is added meanwhile. */
+  async end(): Promise<void> {
+    for (const one of this.#begun ?? []) {
+      const { isObserved } = one;
+      try {
+        await one;
+      } catch (error) {
+        if (!isObserved) throw error;
+      }
     }
   }
 }

@@ -7,7 +7,7 @@ import type { Found } from './find.ts';
 import { EXIT, Output } from './output.ts';
 import type { Page } from './page-cache.ts';
 import { Scope } from './scope.ts';
-import type { Site } from './site.ts';
+import type { Around, Site } from './site.ts';
 import { Superglobals, type Surroundings } from './superglobals.ts';
 import { moveUploadedFile, uploadedFiles } from './uploads.ts';
 
@@ -45,25 +45,39 @@ export class PageRun {
     this.#found = found;
   }
 
-  /** Rejects with what the page throws; what it has written before is sent only if it has gone out already. */
-  async run(locals: Record<string, unknown>): Promise<void> {
-    const found = this.#found;
-    const { file } = found;
-    found.around ??= this.#site.around(file);
-    const { prepend, wrapper, append } = found.around;
+  /**
+   * Throws, or rejects with, what the page throws; what it has written before is sent only if it has gone out already.
+   * Undefined where the page has ended at once.
+   */
+  run(locals: Record<string, unknown>): Promise<void> | undefined {
+    const { file, around = this.#site.around(file) } = this.#found;
+    this.#found.around = around;
+    const isAlone = around.prepend === undefined && around.wrapper === undefined && around.append === undefined;
+    const running = isAlone ? this.#execute({ file, depth: 0 }, locals) : this.#surround(around, file, locals);
+    if (running !== undefined || this.#background.isBusy) return this.#wait(running);
+    this.#end();
+    return undefined;
+  }
+
+  async #surround({ prepend, wrapper, append }: Around, file: string, locals: Record<string, unknown>): Promise<void> {
     const execute = (file: string, inner?: () => Promise<unknown>) => this.#execute({ file, depth: 0 }, locals, inner);
-    const page = async () => execute(file);
+    if (prepend !== undefined) await execute(prepend);
+    await (wrapper === undefined ? execute(file) : execute(wrapper, async () => execute(file)));
+    if (append !== undefined) await execute(append);
+  }
+
+  async #wait(running: Promise<unknown> | undefined): Promise<void> {
     try {
-      if (prepend !== undefined) await execute(prepend);
-      const unfinished = wrapper === undefined ? execute(file) : execute(wrapper, page);
-      if (unfinished !== undefined) await unfinished;
-      if (append !== undefined) await execute(append);
-      const begun = this.#background.end();
-      if (begun !== undefined) await begun;
+      await running;
+      await this.#background.end();
     } catch (error) {
       if (error !== EXIT && !this.#hasLeft(error)) throw error;
     }
-    found.length = this.output.length;
+    this.#end();
+  }
+
+  #end(): void {
+    this.#found.length = this.output.length;
     this.output.end();
   }
 
@@ -98,11 +112,7 @@ export class PageRun {
   }
 
   /** Undefined where there is nothing to wait for, nor to return: a promise would cost as much as a short page. */
-  #execute(
-    at: Include,
-    locals: Record<string, unknown>,
-    inner?: () => Promise<unknown>,
-  ): Promise<unknown> | undefined {
+  #execute(at: Include, locals: Record<string, unknown>, inner?: () => Promise<unknown>): Promise<unknown> | undefined {
     const page = this.#site.page(at.file);
     const scope = new Scope(this, at, locals, inner);
     if (page instanceof Promise || page.needsBody) return this.#prepare(page, scope);

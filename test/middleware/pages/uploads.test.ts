@@ -106,7 +106,7 @@ it('whose client leaves half-way end the page', async () => {
   const ended = new Promise<void>((resolve, reject) => {
     app.use((req, res, next) => {
       socket.destroy();
-      run(req, res, next).then(resolve, reject);
+      run(req, res, next)!.then(resolve, reject);
     });
   });
   const { hostname, port } = new URL(await served(app));
