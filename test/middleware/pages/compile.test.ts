@@ -70,7 +70,6 @@ describe('a compiled page', () => {
     ['import.meta', '<?= import.meta.dirname ?>', '/www'],
     ['a method called import', '<?= ({ import: (x) => x }).import(1) ?>', '1'],
     ['import in a string', '<?= "import(1)" ?>', 'import(1)'],
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: a page's
     ['import in a template', '<?= `import(${(await import("b")).default})` ?>', '[import((b))]'],
   ])('has its own %s', async (_name, source, output) => {
     expect(await run(source)).toBe(output);
