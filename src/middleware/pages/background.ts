@@ -1,3 +1,5 @@
+import { EXIT } from './output.ts';
+
 /** A promise that knows whether anybody waits for it. */
 class Observed<T> extends Promise<T> {
   static override get [Symbol.species]() {
@@ -51,7 +53,7 @@ export class Background {
       try {
         await one;
       } catch (error) {
-        if (!isObserved) throw error;
+        if (!isObserved && error !== EXIT) throw error;
       }
     }
   }

@@ -27,7 +27,7 @@ export class Output implements Writer {
   readonly #res: Response;
   /** Bytes up to which what is written is held back. */
   readonly #size: number;
-  /** Bytes up to which there is nothing to do: more than that once it is to be sent anyway. */
+  /** Bytes up to which there is nothing to do: more than that once it is to be sent anyway, and -1 once it is closed. */
   #limit: number;
   readonly #text: TextBuffer;
   /** Where in the text each `obStart` was, innermost last. */
@@ -107,18 +107,30 @@ export class Output implements Writer {
 
   /** Sends the rest, unless the page has answered otherwise. */
   end(): void {
-    clearImmediate(this.#turn);
     const res = this.#res;
-    if (res.writableEnded || res.destroyed || res[ANSWERING]) return;
+    if (this.#isAnswered()) {
+      this.close();
+      return;
+    }
     const isText = this.#text.length <= MAX_STRING && !this.#isBinary;
     const text = isText ? this.#text.end() : this.#text.take();
+    this.close();
     if (res.headersSent) res.end(text);
     else sendWhole(res, text, res.hasHeader('content-type') ? undefined : HTML, false);
   }
 
+  /** Drops what has not been sent yet, and whatever is still written: from now on, the answer is somebody else's. */
+  close(): void {
+    if (this.#turn !== undefined) clearImmediate(this.#turn);
+    this.#turn = undefined;
+    this.drop();
+    // All that is written comes by #overflow then.
+    this.#limit = -1;
+  }
+
   /** Drops what has not been sent yet. */
   drop(): void {
-    this.#marks.length = 0;
+    if (this.#marks.length > 0) this.#marks.length = 0;
     this.#text.cut(0);
   }
 
@@ -199,6 +211,10 @@ export class Output implements Writer {
 
   /** There is more than is held back. */
   #overflow(): Promise<void> | undefined {
+    if (this.#limit < 0) {
+      this.#text.cut(0);
+      return undefined;
+    }
     // Its client has left.
     if (this.#res.destroyed) throw EXIT;
     if (this.#marks.length > 0) return undefined;
@@ -211,9 +227,16 @@ export class Output implements Writer {
   readonly #endTurn = (): void => {
     this.#turn = undefined;
     this.#limit = this.#size;
-    if (this.#res.destroyed || this.#res.writableEnded) return;
-    this.flush()?.catch(() => {});
+    if (this.#isAnswered()) return;
+    // Nobody stands around here whom an error could tell that the answer cannot begin.
+    void this.#background.add((async () => this.flush())());
   };
+
+  /** Whether there is nothing to send any more: the page has answered otherwise, or its client has left. */
+  #isAnswered(): boolean {
+    const res = this.#res;
+    return res.writableEnded || res.destroyed || res[ANSWERING] === true;
+  }
 
   /** Keeps what is written in its order, also where a page does not wait. */
   #after<T>(write: () => T | Promise<T>): Promise<T> {
@@ -228,8 +251,9 @@ export class Output implements Writer {
   }
 
   #send(): Promise<void> | undefined {
+    if (this.#limit < 0) return undefined;
+    if (this.#isAnswered()) throw EXIT;
     const res = this.#res;
-    if (res.destroyed || res.writableEnded) throw EXIT;
     if (!res.headersSent && !res.hasHeader('content-type')) res.setHeader('Content-Type', HTML);
     const held = this.#marks[0] ?? this.#text.length;
     for (let i = 0; i < this.#marks.length; i++) this.#marks[i]! -= held;

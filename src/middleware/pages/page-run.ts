@@ -46,8 +46,7 @@ export class PageRun {
   }
 
   /**
-   * Throws, or rejects with, what the page throws; what it has written before is sent only if it has gone out already.
-   * Undefined where the page has ended at once.
+   * Throws, or rejects with, what the page throws; of what it has written, nothing more is sent then. Undefined where the page has ended at once.
    */
   run(locals: Record<string, unknown>): Promise<void> | undefined {
     const { file, around = this.#site.around(file) } = this.#found;
@@ -71,7 +70,10 @@ export class PageRun {
       await running;
       await this.#background.end();
     } catch (error) {
-      if (error !== EXIT && !this.#hasLeft(error)) throw error;
+      if (error !== EXIT && !this.#hasLeft(error)) {
+        this.output.close();
+        throw error;
+      }
     }
     this.#end();
   }

@@ -75,8 +75,9 @@ export class TextBuffer {
     return this.#bytes.toString('utf8', from, this.length);
   }
 
+  /** Leaves the first bytes of it; all, if there are no more. */
   cut(length: number): void {
-    this.length = length;
+    if (length < this.length) this.length = length;
   }
 
   /** Gives the first bytes away; nothing is written to them any more. */

@@ -171,6 +171,28 @@ describe('Output', () => {
     ).toBe('ab');
   });
 
+  it('drops what is written after its end, and has nothing of what others have written', async () => {
+    const late: unknown[] = [];
+    await bodyOf((out) => {
+      out.print('a');
+      out.obStart();
+      out.print('b'.repeat(50));
+      out.obStart();
+      late.push(out);
+    });
+    expect(await bodyOf((out) => out.print('secret'.repeat(20)))).toBe('secret'.repeat(20));
+    const [out] = late as [Output];
+    out.obEnd(true);
+    out.print('!');
+    expect(out.obContents()).toBe(undefined);
+    out.print('x'.repeat(100_000));
+    await out.flush();
+    out.obStart();
+    out.print('!');
+    expect(out.obContents()).toBe('');
+    expect(out.length).toBe(0);
+  });
+
   it('sends no body to HEAD', async () => {
     const app = createApp({ env: 'test' });
     app.use(async (_req, res) => {

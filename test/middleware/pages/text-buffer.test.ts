@@ -50,6 +50,15 @@ describe('TextBuffer', () => {
     expect(taken.toString()).toBe('one');
   });
 
+  it('is never longer than what was written to it', () => {
+    const buffer = new TextBuffer();
+    buffer.add('one');
+    buffer.cut(10);
+    expect(buffer.length).toBe(3);
+    buffer.cut(1);
+    expect(buffer.toString()).toBe('o');
+  });
+
   it('shares its memory with nobody before it ends', () => {
     const [one, two] = [new TextBuffer(), new TextBuffer()];
     one.add('one');

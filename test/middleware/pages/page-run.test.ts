@@ -1,0 +1,70 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Application, createApp, type ErrorHandler } from '../../../src/index.ts';
+import { pages } from '../../../src/middleware/index.ts';
+import { Door } from '../../adapters/fastcgi/client.ts';
+import { type Ask, DOORS } from '../doors.ts';
+import { makeSite } from './site.ts';
+
+const door = new Door();
+afterEach(() => door.close());
+
+/** What a page waits for some turns with: others write meanwhile. */
+const WAIT = '<? const wait = async (turns) => { while (turns-- > 0) await new Promise(setImmediate) } ?>';
+
+const MUCH = "print('x'.repeat(10_000))";
+
+describe.each(DOORS)('the run of a page over %s', (_name, open) => {
+  function site(files: Record<string, string>, finish: (app: Application) => void = () => {}): Promise<Ask> {
+    const app = createApp({ env: 'test' });
+    app.use(pages(makeSite(files), { revalidate: 0 }));
+    finish(app);
+    return open(app, door);
+  }
+
+  describe('what it has written when it fails', () => {
+    it('is not sent before a 500 page that has to be compiled', async () => {
+      const ask = await site({ 'index.jhtml': `<? ${MUCH}; throw new Error('no') ?>`, '500.jhtml': 'sorry' });
+      const { status, text } = await ask('/');
+      expect([status, text]).toEqual([500, 'sorry']);
+    });
+
+    it('is not sent before what an error handler sends in its own time', async () => {
+      const ask = await site({ 'index.jhtml': `<? ${MUCH}; throw new Error('no') ?>` }, (app) => {
+        const handler: ErrorHandler = async (_error, _req, res, _next) => {
+          for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+          res.status(503).send('sorry');
+        };
+        app.use(handler);
+      });
+      const { status, text } = await ask('/');
+      expect([status, text]).toEqual([503, 'sorry']);
+    });
+
+    it('is not sent where an include goes on writing', async () => {
+      const ask = await site({
+        'index.jhtml': "<? await Promise.all([include('_slow.jhtml'), include('_bad.jhtml')]) ?>",
+        '_slow.jhtml': `${WAIT}<? await wait(5); for (let i = 0; i < 20; i++) { ${MUCH}; await wait(1) } ?>`,
+        '_bad.jhtml': `${WAIT}<? await wait(2); throw new Error('no') ?>`,
+        '500.jhtml': `${WAIT}<? await wait(30) ?>sorry`,
+      });
+      // So that nothing has to be compiled any more.
+      await ask('/');
+      const { status, text } = await ask('/');
+      expect([status, text]).toEqual([500, 'sorry']);
+    });
+  });
+
+  it('sends nothing of its own where the page has answered with a file', async () => {
+    const ask = await site({
+      'index.jhtml': `${WAIT}<? ${MUCH}; res.sendFile(import.meta.dirname + '/plain.txt'); await wait(1) ?>`,
+      'plain.txt': 'plain',
+    });
+    const { status, text } = await ask('/');
+    expect([status, text]).toEqual([200, 'plain']);
+  });
+
+  it('fails where its answer cannot begin, while it waits', async () => {
+    const ask = await site({ 'index.jhtml': `${WAIT}<? res.statusCode = 42; ${MUCH}; await wait(3) ?>` });
+    expect((await ask('/')).status).toBe(500);
+  });
+});
