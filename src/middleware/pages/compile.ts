@@ -8,12 +8,11 @@ import { type Piece, splitTags } from './tags.ts';
 /** What a page writes to while it runs; each gives a promise where it has to be waited for. */
 export interface Writer {
   text(text: ConstantText): Promise<void> | undefined;
-  /** Escaped. */
-  echo(...values: unknown[]): Promise<void> | undefined;
+  escaped(...values: unknown[]): Promise<void> | undefined;
   /** A template literal, escaped: a tag of it, which can have escaped what is constant in it once. */
   template(strings: TemplateStringsArray, ...values: unknown[]): Promise<void> | undefined;
   /** As it is. */
-  print(...values: unknown[]): Promise<void> | undefined;
+  raw(...values: unknown[]): Promise<void> | undefined;
 }
 
 /** `import()` of a page, and its `import.meta`. */
@@ -147,7 +146,7 @@ function generate(pieces: Piece[]): { code: string; shifts: Shift[]; texts: Cons
       if (piece.kind === 'escaped' && isTemplate(expression)) {
         add(piece, ';if($$wait=$$.template', expression, ')await $$wait;');
       } else {
-        add(piece, `;if($$wait=$$.${piece.kind === 'escaped' ? 'echo' : 'print'}(`, expression, '))await $$wait;');
+        add(piece, `;if($$wait=$$.${piece.kind}(`, expression, '))await $$wait;');
       }
     }
   }

@@ -53,13 +53,23 @@ export class Output implements Writer {
     return this.#appendConstant(text);
   }
 
-  /** Escaped; `undefined`, `null` and `false` are nothing, promises are awaited. */
+  /** Escaped; `undefined`, `null` and `false` are nothing. Promises are awaited before what comes after is written. */
   echo(...values: unknown[]): Promise<void> | undefined;
   echo(value?: unknown): Promise<void> | undefined {
     // Not as rest parameters, which would be an array for each call.
     // biome-ignore lint/complexity/noArguments: see above
     if (arguments.length > 1) return this.#addAll(arguments, true);
     if (typeof value !== 'string' || this.#before !== undefined) return this.#add(value, true);
+    this.#text.addEscaped(value);
+    return this.#added();
+  }
+
+  /** The same as `<?= … ?>`, whose promises may write as well. */
+  escaped(...values: unknown[]): Promise<void> | undefined;
+  escaped(value?: unknown): Promise<void> | undefined {
+    // biome-ignore lint/complexity/noArguments: see echo
+    if (arguments.length > 1) return this.#addAllOfTag(arguments, true);
+    if (typeof value !== 'string' || this.#before !== undefined) return this.#addOfTag(value, true);
     this.#text.addEscaped(value);
     return this.#added();
   }
@@ -81,6 +91,13 @@ export class Output implements Writer {
   print(value?: unknown): Promise<void> | undefined {
     // biome-ignore lint/complexity/noArguments: see echo
     return arguments.length > 1 ? this.#addAll(arguments, false) : this.#add(value, false);
+  }
+
+  /** The same as `<?- … ?>`. */
+  raw(...values: unknown[]): Promise<void> | undefined;
+  raw(value?: unknown): Promise<void> | undefined {
+    // biome-ignore lint/complexity/noArguments: see echo
+    return arguments.length > 1 ? this.#addAllOfTag(arguments, false) : this.#addOfTag(value, false);
   }
 
   /** A file as it is; resolves to its size in bytes. */
@@ -173,9 +190,7 @@ export class Output implements Writer {
   #add(value: unknown, escaped: boolean): Promise<void> | undefined {
     if (typeof value === 'string' && this.#before === undefined) return this.#append(value, escaped);
     if (value === undefined || value === null || value === false) return undefined;
-    if (this.#before === undefined && typeof (value as PromiseLike<unknown>).then !== 'function') {
-      return this.#append(value, escaped);
-    }
+    if (this.#before === undefined && !isThenable(value)) return this.#append(value, escaped);
     return this.#after(async () => this.#append(await value, escaped));
   }
 
@@ -203,6 +218,23 @@ export class Output implements Writer {
     let last: Promise<void> | undefined;
     for (const value of values) last = this.#add(value, escaped) ?? last;
     return last;
+  }
+
+  #addOfTag(value: unknown, escaped: boolean): Promise<void> | undefined {
+    return isThenable(value) ? this.#addAwaited([value], escaped) : this.#add(value, escaped);
+  }
+
+  #addAllOfTag(values: Iterable<unknown>, escaped: boolean): Promise<void> | undefined {
+    for (const value of values) if (isThenable(value)) return this.#addAwaited(values, escaped);
+    return this.#addAll(values, escaped);
+  }
+
+  /**
+   * What is awaited may write as well, as a function with tags in it: that stands before its value, as in PHP. In the queue,
+   * it would wait for that value itself.
+   */
+  #addAwaited(values: Iterable<unknown>, escaped: boolean): Promise<void> {
+    return this.#background.add(Promise.all(values).then((all) => this.#addAll(all, escaped)));
   }
 
   #added(): Promise<void> | undefined {
@@ -264,6 +296,10 @@ export class Output implements Writer {
     (res as { flush?: () => void }).flush?.();
     return taken ? undefined : drained(res);
   }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
 }
 
 const CONSTANTS = new WeakMap<TemplateStringsArray, ConstantText[]>();

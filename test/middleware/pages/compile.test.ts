@@ -12,10 +12,10 @@ async function run(source: string, scope: Record<string, unknown> = {}): Promise
   const written: string[] = [];
   const writer = {
     text: ({ bytes }: ConstantText) => void written.push(bytes.toString()),
-    echo: (...values: unknown[]) => void written.push(values.join('+')),
+    escaped: (...values: unknown[]) => void written.push(values.join('+')),
     template: (strings: TemplateStringsArray, ...values: unknown[]) =>
       void written.push(`[${String.raw({ raw: strings }, ...values.map((value) => `(${value})`))}]`),
-    print: (...values: unknown[]) => void written.push(`{${values.join('+')}}`),
+    raw: (...values: unknown[]) => void written.push(`{${values.join('+')}}`),
   };
   const load = Object.assign((specifier: string) => Promise.resolve({ default: specifier }), {
     meta: { url: `file://${FILE}`, filename: FILE, dirname: '/www' },
@@ -125,7 +125,7 @@ describe('an error of syntax', () => {
 async function place(source: string): Promise<string> {
   const compiled: Compiled = compile(source, FILE, []);
   const nothing = () => undefined;
-  const writer = { text: nothing, echo: nothing, template: nothing, print: nothing };
+  const writer = { text: nothing, escaped: nothing, template: nothing, raw: nothing };
   const load = Object.assign(() => Promise.resolve(), { meta: { url: '', filename: '', dirname: '' } });
   try {
     await compiled.run({}, writer, compiled.texts, load)();

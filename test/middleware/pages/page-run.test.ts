@@ -63,6 +63,31 @@ describe.each(DOORS)('the run of a page over %s', (_name, open) => {
     expect([status, text]).toEqual([200, 'plain']);
   });
 
+  describe('a tag', () => {
+    it('writes what a function writes before what it returns', async () => {
+      const card = "<? async function card(x) { ?><b><? await null ?><?= x ?></b><? return '!' } ?>";
+      const ask = await site({ 'index.jhtml': `${card}a<?= card('<') ?>b<?- card(2), 3 ?>c` });
+      expect((await ask('/')).text).toBe('a<b>&lt;</b>!b<b>2</b>!3c');
+    });
+
+    it('takes an include that is not compiled yet', async () => {
+      const ask = await site({ 'index.jhtml': "a<?= include('_x.jhtml') ?>c", '_x.jhtml': 'b' });
+      expect((await ask('/')).text).toBe('abc');
+    });
+
+    it('takes the page that it is around', async () => {
+      const ask = await site({ '_page.jhtml': '<i><?= page() ?></i>', 'index.jhtml': `${WAIT}<? await wait(1) ?>b` });
+      expect((await ask('/')).text).toBe('<i>b</i>');
+    });
+
+    it('comes behind what was written before and is waited for', async () => {
+      const ask = await site({
+        'index.jhtml': `${WAIT}<? echo(wait(2).then(() => 'a')) ?><?= wait(1).then(() => 'b') ?>c`,
+      });
+      expect((await ask('/')).text).toBe('abc');
+    });
+  });
+
   it('fails where its answer cannot begin, while it waits', async () => {
     const ask = await site({ 'index.jhtml': `${WAIT}<? res.statusCode = 42; ${MUCH}; await wait(3) ?>` });
     expect((await ask('/')).status).toBe(500);
