@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Compiled, compile, type Import } from './compile.ts';
 import { importOf } from './modules.ts';
-import type { Place } from './page-error.ts';
+import { PageError, type Place } from './page-error.ts';
 import { OF_BODY, SCOPE } from './scope.ts';
 import { readSettled, stampOf } from './stamp.ts';
 
@@ -49,7 +49,11 @@ export class PageCache {
     this.#entries.set(file, entry);
     loading.then(
       (page) => (entry.page = page),
-      () => {},
+      (error: unknown) => {
+        // What is wrong with the page stays until it changes; that it could not be read may be otherwise the next time.
+        const isLatest = this.#entries.get(file) === entry;
+        if (isLatest && !(error instanceof PageError)) this.#entries.delete(file);
+      },
     );
     return loading;
   }
