@@ -46,7 +46,7 @@ export class Background {
     return this.#begun !== undefined;
   }
 
-  /** Also of what is added meanwhile. */
+  /** Also of what is added meanwhile. That something of it has ended the page is no failure. */
   async end(): Promise<void> {
     for (const one of this.#begun ?? []) {
       const { isObserved } = one;

@@ -61,21 +61,29 @@ export class PageRun {
   async #surround({ prepend, wrapper, append }: Around, file: string, locals: Record<string, unknown>): Promise<void> {
     const execute = (file: string, inner?: () => Promise<unknown>) => this.#execute({ file, depth: 0 }, locals, inner);
     if (prepend !== undefined) await execute(prepend);
-    await (wrapper === undefined ? execute(file) : execute(wrapper, async () => execute(file)));
+    const page = () => this.#background.add((async () => execute(file))());
+    await (wrapper === undefined ? execute(file) : execute(wrapper, page));
     if (append !== undefined) await execute(append);
   }
 
   async #wait(running: Promise<unknown> | undefined): Promise<void> {
     try {
       await running;
+    } catch (error) {
+      if (error !== EXIT) this.#fail(error);
+    }
+    try {
       await this.#background.end();
     } catch (error) {
-      if (error !== EXIT && !this.#hasLeft(error)) {
-        this.output.close();
-        throw error;
-      }
+      this.#fail(error);
     }
     this.#end();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#hasLeft(error)) return;
+    this.output.close();
+    throw error;
   }
 
   #end(): void {

@@ -88,6 +88,42 @@ describe.each(DOORS)('the run of a page over %s', (_name, open) => {
     });
   });
 
+  describe('a wrapper that does not wait for its page', () => {
+    it('gets all of it', async () => {
+      const ask = await site({ '_page.jhtml': '<? page() ?>', 'index.jhtml': `${WAIT}<? await wait(5) ?>late` });
+      expect((await ask('/')).text).toBe('late');
+    });
+
+    it('fails with it', async () => {
+      const ask = await site({
+        '_page.jhtml': '<? page() ?>',
+        'index.jhtml': `${WAIT}<? await wait(5); throw new Error() ?>`,
+      });
+      expect((await ask('/')).status).toBe(500);
+    });
+  });
+
+  describe('exit', () => {
+    it('keeps what was to be written before', async () => {
+      const ask = await site({ 'index.jhtml': `${WAIT}<? echo(wait(3).then(() => 'good')); exit('bye') ?>` });
+      expect((await ask('/')).text).toBe('goodbye');
+    });
+
+    it.each(["include('missing.jhtml'); exit()", "exit(include('_bad.jhtml'))"])('hides no error: %s', async (code) => {
+      const ask = await site({ 'index.jhtml': `<? ${code} ?>`, '_bad.jhtml': '<? await null; throw new Error() ?>' });
+      expect((await ask('/')).status).toBe(500);
+    });
+
+    it('in an include that nobody waits for ends no other', async () => {
+      const ask = await site({
+        'index.jhtml': "<? include('_exits.jhtml'); include('_slow.jhtml') ?>",
+        '_exits.jhtml': '<? exit() ?>',
+        '_slow.jhtml': `${WAIT}<? await wait(5) ?>slow`,
+      });
+      expect((await ask('/')).text).toBe('slow');
+    });
+  });
+
   it('fails where its answer cannot begin, while it waits', async () => {
     const ask = await site({ 'index.jhtml': `${WAIT}<? res.statusCode = 42; ${MUCH}; await wait(3) ?>` });
     expect((await ask('/')).status).toBe(500);
