@@ -125,7 +125,7 @@ export class Superglobals {
       server.PATH_INFO = pathInfo;
     }
     if (!server.PATH_INFO) delete server.PATH_INFO;
-    server.PHP_SELF = `${server.SCRIPT_NAME}${server.PATH_INFO ?? ''}`;
+    server.PHP_SELF = `${server.SCRIPT_NAME ?? ''}${server.PATH_INFO ?? ''}`;
     server.REQUEST_TIME = Math.floor(now);
     server.REQUEST_TIME_FLOAT = now;
     return server;

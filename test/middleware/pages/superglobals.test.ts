@@ -11,6 +11,18 @@ afterEach(() => door.close());
 
 const FORM = 'application/x-www-form-urlencoded';
 
+describe('$_SERVER', () => {
+  it('has a PHP_SELF also where the web server names the file alone', async () => {
+    const app = createApp({ env: 'test' });
+    const folder = makeSite({ 'a.jhtml': '[<?= $_SERVER.PHP_SELF ?>]' });
+    app.use(pages(folder, { revalidate: 0 }));
+    const client = await door.connect(await door.open(app));
+    const params = { REQUEST_METHOD: 'GET', REQUEST_URI: '/x', SCRIPT_FILENAME: `${folder}/a.jhtml` };
+    const { body } = await client.get({ params: { ...params, SCRIPT_NAME: undefined } });
+    expect(body.toString()).toBe('[]');
+  });
+});
+
 describe.each(DOORS)('$_POST of a body that was parsed before, over %s', (_name, open) => {
   async function posted(parser: Middleware, body: string, type = FORM): Promise<unknown> {
     const app = createApp({ env: 'test' });
