@@ -45,6 +45,9 @@ function put(all: Variables, path: string[], value: string): void {
   set(place, value);
 }
 
+/** A number as PHP has it among keys: `00` is none. */
+const INDEX = /^(0|[1-9]\d{0,14})$/;
+
 interface Place {
   of: Variables | Nested[];
   key: string | number;
@@ -59,7 +62,7 @@ function inside(place: Place, key: string): Place {
   }
   if (!Array.isArray(held)) return { of: held as Variables, key: key === '' ? nextIndex(held as Variables) : key };
   if (key === '' || key === String(held.length)) return { of: held, key: held.length };
-  if (/^\d+$/.test(key) && Number(key) < held.length) return { of: held, key: Number(key) };
+  if (INDEX.test(key) && Number(key) < held.length) return { of: held, key: Number(key) };
   const object = Object.assign(withoutPrototype(), held);
   set(place, object);
   return { of: object, key };
@@ -74,6 +77,6 @@ function set({ of, key }: Place, value: Nested): void {
 }
 
 function nextIndex(object: Variables): string {
-  const indices = Object.keys(object).filter((key) => /^(0|[1-9]\d{0,14})$/.test(key));
+  const indices = Object.keys(object).filter((key) => INDEX.test(key));
   return String(indices.reduce((most, key) => Math.max(most, Number(key) + 1), 0));
 }

@@ -9,6 +9,7 @@ describe('nest', () => {
     ['the last of a name', 'a=1&a=2', { a: '2' }],
     ['a list', 'a[]=1&a[]=2', { a: ['1', '2'] }],
     ['a list by numbers', 'a[0]=1&a[1]=2&a[0]=3', { a: ['3', '2'] }],
+    ['a number that is written otherwise', 'a[0]=x&a[00]=y&a[]=z', { a: { 0: 'x', '00': 'y', 1: 'z' } }],
     ['keys', 'a[x]=1&a[y]=2', { a: { x: '1', y: '2' } }],
     ['a list that gets keys', 'a[]=1&a[k]=2', { a: { 0: '1', k: '2' } }],
     ['keys that go on as a list', 'a[5]=1&a[]=2&a[x]=3', { a: { 5: '1', 6: '2', x: '3' } }],
