@@ -55,7 +55,7 @@ const WHOLE_HEAD = 'async function page(){';
  * @throws PageError FCGI_ERR_PAGE_SYNTAX, with the place in the page.
  */
 export function compile(source: string, file: string, names: readonly string[]): Compiled {
-  const pieces = splitTags(source);
+  const pieces = withoutBlanks(splitTags(source));
   const { code, shifts, texts } = generate(pieces);
   const place = (line: number, column: number): Place => {
     const shift = shifts.findLast((one) => one.line === line - 1 && one.from < column);
@@ -135,12 +135,12 @@ function generate(pieces: Piece[]): { code: string; shifts: Shift[]; texts: Cons
     if (newline !== -1) lineStart = code.length - after.length - (text.length - newline - 1);
   };
 
-  for (const piece of pieces) {
+  for (const [index, piece] of pieces.entries()) {
     if (piece.kind === 'text') {
       code += `;if($$wait=$$.text($$text[${texts.length}]))await $$wait;`;
       texts.push(new ConstantText(piece.text));
     } else if (piece.kind === 'code') {
-      add(piece, '', prepare(piece.text), ';');
+      add(piece, '', prepare(piece.text), isBeforeCase(piece, pieces[index + 1]) ? '' : ';');
     } else {
       const expression = prepare(piece.text).replace(/[\s;]+$/, '');
       if (piece.kind === 'escaped' && isTemplate(expression)) {
@@ -151,6 +151,19 @@ function generate(pieces: Piece[]): { code: string; shifts: Shift[]; texts: Cons
     }
   }
   return { code, shifts, texts };
+}
+
+/** Between a switch and its first case nothing can be written, and JavaScript wants nothing there. */
+function withoutBlanks(pieces: Piece[]): Piece[] {
+  return pieces.filter(
+    ({ kind, text }, i) => kind !== 'text' || text.trim() !== '' || !isBeforeCase(pieces[i - 1], pieces[i + 1]),
+  );
+}
+
+/** Whether a piece of code begins a switch, and the other one its first case. */
+function isBeforeCase(piece: Piece | undefined, next: Piece | undefined): boolean {
+  if (piece?.kind !== 'code' || next?.kind !== 'code') return false;
+  return /\{\s*$/.test(piece.text) && /^\s*(?:case|default)\b/.test(next.text);
 }
 
 /** Whether an expression is one template literal, with nothing in it that a tag would get otherwise. */
@@ -174,7 +187,7 @@ function prepare(code: string): string {
   let before = '';
   return tokens
     .map(({ type, value }, index) => {
-      const isImport = type === 'IdentifierName' && value === 'import' && before !== '.';
+      const isImport = type === 'IdentifierName' && value === 'import' && before !== '.' && before !== '?.';
       if (type !== 'WhiteSpace' && type !== 'LineTerminatorSequence' && !type.endsWith('Comment')) before = value;
       return isImport && /^\s*[.(]/.test(following(index)) ? '$$load' : value;
     })

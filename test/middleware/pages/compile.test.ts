@@ -41,6 +41,15 @@ describe('a compiled page', () => {
     ['a template with an escape', '<?= `\\x41${1}` ?>', 'A1'],
     ['what is more than one template', '<?= `a${1}` + `b${2}` ?><?= `c`, `d${3}` ?><?= `e`.length ?>', 'a1b2c+d31'],
     ['a raw template', '<?- `a${1}` ?>', '{a1}'],
+    [
+      'a method of the name of import',
+      '<? const api = { import: (x) => x } ?><?= api.import(1), api?.import(2) ?>',
+      '1+2',
+    ],
+    ['import', '<?= (await import("x")).default ?>', 'x'],
+    ['switch', '<? switch (2) { ?>\n<? case 1: ?>a<? break; case 2: ?>b<? break ?>\n<? default: ?>c<? } ?>', 'b'],
+    ['switch, indented', '<? switch (3) { ?>\n  <? case 1: ?>a<? break ?>\n  <? default: ?>c<? } ?>', 'c'],
+    ['what else stands between braces', '<? { ?>\n <? } ?>', ' '],
     ['a loop around text', '<? for (const i of [1, 2]) { ?>(<?= i ?>)<? } ?>', '(1)(2)'],
     ['for await', '<? for await (const i of (async function* () { yield 1; yield 2 })()) { ?><?= i ?><? } ?>', '12'],
     ['if and else', '<? if (false) { ?>a<? } else { ?>b<? } ?>', 'b'],
@@ -141,6 +150,7 @@ describe('an error thrown', () => {
   it.each([
     ['in the first line', '<? bad() ?>', '1:4'],
     ['behind text', '<p>text</p><? bad() ?>', '1:15'],
+    ['in a switch', '<? switch (1) { ?>\n\n <? case 1: bad() ?>\n<? } ?>', '3:13'],
     ['behind several tags', '<?= 1 ?>a<?= 2 ?>b<?= bad() ?>', '1:23'],
     ['in a later line', 'a\n\n  <? bad() ?>', '3:6'],
     ['in a later line of code', 'a <?\n  1\n    bad()\n?>', '3:5'],
