@@ -4,6 +4,7 @@ import { fcgiError } from '../core/errors.ts';
 import type { Request } from '../core/request.ts';
 import type { Response } from '../core/response.ts';
 import type { NextFunction } from '../core/types.ts';
+import { addSlash, askedFor } from './files/add-slash.ts';
 import { files } from './files.ts';
 import { type MultipartOptions, multipart } from './multipart.ts';
 import { describeFailure, type Failure, showFailure } from './pages/failure.ts';
@@ -40,7 +41,10 @@ export interface PagesOptions {
   maxInputVars?: number;
   /** How forms with files are taken, as `multipart()` has it. */
   multipart?: MultipartOptions;
-  /** Whether errors are shown in the browser. Default: whether the setting `env` is `development`. */
+  /**
+   * Whether errors are shown in the browser. Default: whether the setting `env` is `development`; without an app, whether
+   * NODE_ENV is, or is not set.
+   */
   displayErrors?: boolean;
 }
 
@@ -125,7 +129,7 @@ export function pages(
     // What the client has done wrong, and what has begun to go out, is for the error handlers.
     if (res.headersSent || (error as { status?: number }).status! < 500) {
       next(error);
-    } else if (options.displayErrors ?? (req.app?.settings.env ?? process.env.NODE_ENV) === 'development') {
+    } else if (options.displayErrors ?? (req.app ? req.app.settings.env === 'development' : isDevelopment())) {
       log(res, failure);
       showFailure(res, error, failure);
     } else if (file === undefined) {
@@ -145,7 +149,7 @@ export function pages(
 
   async function answerElse(found: typeof ADD_SLASH | undefined, req: Request, res: Response, next: NextFunction) {
     if (found === ADD_SLASH) {
-      res.redirect(301, `${req.baseUrl ?? ''}${req.path}/${/\?.*/s.exec(req.url!)?.[0] ?? ''}`);
+      addSlash(askedFor(req), req, res);
     } else if (isBeside(site, req.path)) {
       await sendFile(req, res, (error) => (error ? next(error) : miss(req, res, next)));
     } else await miss(req, res, next);

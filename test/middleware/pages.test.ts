@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 // @ts-expect-error It has no types.
 import session from 'express-session';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type Application, createApp, type ErrorHandler } from '../../src/index.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type Application, createApp, type ErrorHandler, Router } from '../../src/index.ts';
 import { type PagesOptions, pages } from '../../src/middleware/index.ts';
 import { Door } from '../adapters/fastcgi/client.ts';
+import { servedRouter } from '../core/served.ts';
 import { type Ask, DOORS } from './doors.ts';
 import { makeSite, writePage } from './pages/site.ts';
 
@@ -271,6 +272,12 @@ describe.each(DOORS)('pages over %s', (_name, open) => {
       expect(await ask('/blog/2026')).toMatchObject({ status: 301, headers: { location: '/blog/2026/' } });
     });
 
+    it('of folders get their slash, and keep what is posted', async () => {
+      const ask = await site(files);
+      const request = { method: 'POST', headers: FORM, body: 'a=1' };
+      expect(await ask('/blog?x=1', request)).toMatchObject({ status: 308, headers: { location: '/blog/?x=1' } });
+    });
+
     it('may be below the path where pages are mounted', async () => {
       const app = createApp({ env: 'test' });
       app.use('/site', pages(makeSite({ 'a.jhtml': '<?= $_SERVER.PHP_SELF ?>', 'b/index.jhtml': 'b' })));
@@ -477,6 +484,20 @@ describe.each(DOORS)('pages over %s', (_name, open) => {
 });
 
 describe('pages', () => {
+  it.each([
+    ['', true],
+    ['development', true],
+    ['production', false],
+  ])('shows errors without an app where NODE_ENV is %j: %s', async (value, isShown) => {
+    vi.stubEnv('NODE_ENV', value);
+    const folder = makeSite({ 'index.jhtml': '<? throw new Error("secret") ?>' });
+    const router = Router().use(pages(folder));
+    router.use(((_error, _req, res, _next) => res.end('hidden')) as ErrorHandler);
+    const answer = await fetch(await servedRouter(router));
+    vi.unstubAllEnvs();
+    expect((await answer.text()).includes('secret')).toBe(isShown);
+  });
+
   it.each([
     ['a folder that is none', '/nowhere/at/all', {}],
     ['an extension without a dot', '.', { extensions: ['jhtml'] }],
