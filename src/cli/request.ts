@@ -133,9 +133,15 @@ function bodyFrom(data: string): FetchInit['body'] {
 async function once(client: FcgiClient, url: string, init: FetchInit, include = false): Promise<void> {
   const { params, body } = fetchRequest(url, init);
   const response = await client.request(params, body, { onStderr: (bytes) => process.stderr.write(bytes) });
+  process.stdout.on('error', unlessSeenEnough);
   if (include) process.stdout.write(headOf(response));
-  await pipeline(response.stdout, process.stdout, { end: false });
+  await pipeline(response.stdout, process.stdout, { end: false }).catch(unlessSeenEnough);
   if (response.status >= 400) fail(ANSWERED_ERROR);
+}
+
+/** Whoever reads may leave before the end, as `head` does. */
+function unlessSeenEnough(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 function headOf({ status, statusText, headers }: FcgiResponse): string {

@@ -94,6 +94,20 @@ describe('fcgi request', () => {
     expect(outcome.stderr).toContain(stderr);
   });
 
+  it('ends quietly where nobody reads on', async () => {
+    const app = await application((request) => {
+      request.stdout('A: b\r\n\r\n');
+      for (let i = 0; i < 50; i++) request.stdout('x'.repeat(60_000));
+      request.end();
+    });
+    const command = [process.execPath, join(PROJECT, 'dist/cli/main.js'), 'request', app.address, '-i'];
+    const script = '{ "$@"; echo "status $?" >&2; } | head -c 1';
+    const outcome = await new Promise((resolve) => {
+      execFile('sh', ['-c', script, 'sh', ...command], (_error, stdout, stderr) => resolve({ stdout, stderr }));
+    });
+    expect(outcome).toEqual({ stdout: 'S', stderr: 'status 0\n' });
+  });
+
   it('tells that nobody listens by its exit status', async () => {
     const { status, stderr } = await run([String(await freePort())]);
     expect([status, stderr]).toEqual([3, expect.stringMatching(/ECONNREFUSED.*\(FCGI_ERR_CLIENT_CONNECT\)\n$/)]);
