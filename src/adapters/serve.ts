@@ -1,6 +1,7 @@
 import type http from 'node:http';
 import type { RequestListener } from 'node:http';
 import { fcgiError } from '../core/errors.ts';
+import { timerMs } from '../core/timer.ts';
 import { type Address, type AddressLike, formatAddress, parseAddress } from './address.ts';
 import { answerCgi } from './cgi.ts';
 import { limitsFrom } from './fastcgi/limits.ts';
@@ -51,9 +52,6 @@ export interface ServerMakers {
   fastcgi(): FcgiServer;
   http(): http.Server;
 }
-
-/** Node takes a longer time for none. */
-const MAX_TIMER = 2 ** 31 - 1;
 
 /**
  * Serves an application, or any `(req, res)` function, over FastCGI, HTTP or both.
@@ -151,12 +149,9 @@ async function closeAll(servers: readonly DoorServer[], closeTimeout: number): P
   const closed = servers.map((server) => new Promise<unknown>((resolve) => server.close(resolve)));
   // Otherwise a connection whose request is being answered stays open for another five seconds.
   for (const server of servers) if ('keepAliveTimeout' in server) server.keepAliveTimeout = 1;
-  const late = setTimeout(
-    () => {
-      for (const server of servers) server.closeAllConnections();
-    },
-    Math.min(closeTimeout, MAX_TIMER),
-  );
+  const late = setTimeout(() => {
+    for (const server of servers) server.closeAllConnections();
+  }, timerMs(closeTimeout));
   await Promise.all(closed);
   clearTimeout(late);
 }

@@ -1,8 +1,8 @@
 import net, { type Socket } from 'node:net';
 import { type FcgiError, fcgiError } from '../../core/errors.ts';
+import { after } from '../../core/timer.ts';
 import { type Address, formatAddress } from '../address.ts';
 import { READ } from '../fastcgi/read.ts';
-import { after } from './options.ts';
 
 /** How long to wait before a unix socket whose backlog is full is tried again. */
 const BACKLOG_MS = 10;
@@ -21,7 +21,7 @@ export function connect(
 ): () => void {
   let socket: Socket;
   let again: NodeJS.Timeout | undefined;
-  const timer = after(timeout, () => fail(`nobody accepted for ${timeout} ms`));
+  const timer = after(timeout, () => fail(`nobody accepted for ${timeout} ms`)).unref();
 
   function attempt(): void {
     socket = net.connect({ ...address, noDelay: true, onread: { buffer: READ, callback: onRead } });

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Role } from '../../core/env.ts';
 import { FcgiError, fcgiError } from '../../core/errors.ts';
+import { after } from '../../core/timer.ts';
 import {
   FCGI_AUTHORIZER,
   FCGI_BEGIN_REQUEST,
@@ -20,7 +21,7 @@ import { Answer } from './answer.ts';
 import type { Backend } from './backend.ts';
 import type { Outgoing } from './body.ts';
 import type { ClientConnection } from './connection.ts';
-import { after, type ClientSettings } from './options.ts';
+import type { ClientSettings } from './options.ts';
 import { Outflow, type OutflowTarget } from './outflow.ts';
 import type { BodySource, FcgiResponse } from './response.ts';
 
@@ -254,7 +255,7 @@ export class Exchange implements OutflowTarget, BodySource {
 
   #watch(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = after(ms, () => this.#onTimeout(ms));
+    this.#timer = after(ms, () => this.#onTimeout(ms)).unref();
   }
 
   #onTimeout(ms: number): void {

@@ -1,10 +1,11 @@
 import { FcgiError } from '../../core/errors.ts';
+import { timerMs } from '../../core/timer.ts';
 import type { Address } from '../address.ts';
 import { FCGI_MAX_REQS, FCGI_MPXS_CONNS } from '../fastcgi/constants.ts';
 import { connect } from './connect.ts';
 import { ClientConnection, type ConnectionOwner } from './connection.ts';
 import type { Exchange } from './exchange.ts';
-import { type ClientSettings, timerMs } from './options.ts';
+import type { ClientSettings } from './options.ts';
 import { getValues } from './values.ts';
 
 /** Ids that a connection has (section 3.3). */

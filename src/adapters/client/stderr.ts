@@ -17,6 +17,7 @@ export class Stderr {
     return this.#reader;
   }
 
+  /** @param bytes Nobody writes to them any more. */
   push(bytes: Buffer): void {
     const held = this.#reader?.readableLength ?? this.#bytes;
     const kept = bytes.subarray(0, Math.max(0, this.#maxBytes - held));
@@ -25,8 +26,7 @@ export class Stderr {
       this.#reader.push(kept);
       return;
     }
-    // Not the chunk that it lies in, which may be far larger.
-    this.#waiting.push(Buffer.from(kept));
+    this.#waiting.push(kept);
     this.#bytes += kept.length;
   }
 

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 import { FcgiError, fcgiError } from '../../core/errors.ts';
+import { after } from '../../core/timer.ts';
 import type { Address } from '../address.ts';
 import { FCGI_GET_VALUES_RESULT, FCGI_UNKNOWN_TYPE } from '../fastcgi/constants.ts';
 import { decodePairs } from '../fastcgi/pairs.ts';
 import { RecordParser } from '../fastcgi/parser.ts';
 import { encodeGetValues } from '../fastcgi/records.ts';
 import { connect } from './connect.ts';
-import { after } from './options.ts';
 
 /** What an application says of itself, by the names that were asked for. */
 export type Values = Record<string, string>;
@@ -63,7 +63,9 @@ export function getValues(
         return;
       }
       const { headersTimeout } = timeouts;
-      timer = after(headersTimeout, () => fail('FCGI_ERR_CLIENT_TIMEOUT', `it said nothing for ${headersTimeout} ms`));
+      timer = after(headersTimeout, () =>
+        fail('FCGI_ERR_CLIENT_TIMEOUT', `it said nothing for ${headersTimeout} ms`),
+      ).unref();
       socket = connected
         .on('error', (error) => fail('FCGI_ERR_CLIENT_CLOSED', error.message, error))
         .on('close', () => fail('FCGI_ERR_CLIENT_CLOSED', 'it closed the connection'));

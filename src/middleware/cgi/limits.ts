@@ -38,11 +38,3 @@ export function limitsFrom(options: Partial<CgiLimits>): CgiLimits {
   }
   return limits;
 }
-
-/** Node takes a longer time for none. */
-const MAX_TIMER = 2 ** 31 - 1;
-
-/** Calls back once `ms` have passed. */
-export function after(ms: number, callback: () => void): NodeJS.Timeout {
-  return setTimeout(callback, Math.min(ms, MAX_TIMER));
-}

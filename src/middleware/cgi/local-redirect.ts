@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import encodeUrl from 'encodeurl';
 import { fcgiError } from '../../core/errors.ts';
 import type { NextFunction } from '../../core/types.ts';
+import type { RoutedRequest } from './request-variables.ts';
 import { decodePath, fromLatin1 } from './url-text.ts';
 
 /** An application as far as it is needed here; Express's is one. */
@@ -10,10 +11,8 @@ interface App {
   handle(req: IncomingMessage, res: ServerResponse): void;
 }
 
-interface RoutedRequest extends IncomingMessage {
+interface AppRequest extends RoutedRequest {
   app?: App;
-  baseUrl?: string;
-  originalUrl?: string;
   env?: Record<string, string>;
 }
 
@@ -22,7 +21,7 @@ const MAX_REDIRECTS = 10;
 const redirects = new WeakMap<IncomingMessage, number>();
 
 /** The application that all of a request passes through; undefined in a chain without one. */
-export function appOf(req: RoutedRequest): App | undefined {
+export function appOf(req: AppRequest): App | undefined {
   let { app } = req;
   while (app?.parent !== undefined) app = app.parent;
   return app;
@@ -33,7 +32,7 @@ export function appOf(req: RoutedRequest): App | undefined {
  *
  * Gives `next` FCGI_ERR_CGI_OUTPUT after ten of them for one request.
  */
-export function redirectLocally(req: RoutedRequest, res: ServerResponse, location: string, next: NextFunction): void {
+export function redirectLocally(req: AppRequest, res: ServerResponse, location: string, next: NextFunction): void {
   const count = (redirects.get(req) ?? 0) + 1;
   if (count > MAX_REDIRECTS) {
     next(fcgiError('FCGI_ERR_CGI_OUTPUT', `More than ${MAX_REDIRECTS} local redirects, the last one to ${location}`));

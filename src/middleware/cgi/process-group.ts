@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { after } from './limits.ts';
+import { after } from '../../core/timer.ts';
 import { checkFormat, startError } from './start-error.ts';
 import { type Input, Stdio } from './stdio.ts';
 

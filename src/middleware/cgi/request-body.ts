@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { finished, Readable } from 'node:stream';
 import { fcgiError } from '../../core/errors.ts';
-import { after, type CgiLimits } from './limits.ts';
+import { after } from '../../core/timer.ts';
+import type { CgiLimits } from './limits.ts';
 import { MAX_PIPED_AT_ONCE } from './stdio.ts';
 
 export interface RequestBody {

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { fcgiError } from '../../core/errors.ts';
-import { after, type CgiLimits } from './limits.ts';
+import { after } from '../../core/timer.ts';
+import type { CgiLimits } from './limits.ts';
 
 /** Gives back what `enter` gave. */
 export type Leave = () => void;
