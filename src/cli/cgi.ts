@@ -1,15 +1,14 @@
 import { parseArgs } from 'node:util';
 import { createApp } from '../core/app.ts';
 import { cgi as programs } from '../middleware/index.ts';
-import { folder, variable } from './arguments.ts';
+import { DOORS, DOORS_USAGE, ENV, folder, variables } from './arguments.ts';
 import { serveApp } from './serve-app.ts';
 
 /** `fcgi cgi DIR`: serves the CGI programs of a folder. */
 export const cgi = {
   usage: `fcgi cgi DIR [--fastcgi ADDRESS] [--http ADDRESS] [--mount PATH] [--env NAME=VALUE]…
   Serves the CGI programs of a folder. Without an address: as what it was started, by a person over HTTP on port 8080.
-  --fastcgi        where web servers reach it: a path, a port or host:port
-  --http           where browsers do
+${DOORS_USAGE}
   --mount          the path of the URL below which the programs are (default /)
   --env            a variable for the programs; may come several times
   --timeout        seconds in which nothing may pass between client and program (default 60)
@@ -20,10 +19,9 @@ export const cgi = {
       args,
       allowPositionals: true,
       options: {
-        fastcgi: { type: 'string' },
-        http: { type: 'string' },
+        ...DOORS,
+        ...ENV,
         mount: { type: 'string', default: '/' },
-        env: { type: 'string', multiple: true, default: [] },
         timeout: { type: 'string' },
         'max-processes': { type: 'string' },
       },
@@ -33,7 +31,7 @@ export const cgi = {
     // Nothing is shown of an error's stack unless somebody asks for it.
     const app = createApp({ env: process.env.NODE_ENV || 'production' });
     const options = {
-      env: Object.fromEntries(values.env.map(variable)),
+      env: variables(values.env),
       timeout: timeout === undefined ? undefined : Number(timeout) * 1000,
       maxProcesses: values['max-processes'] === undefined ? undefined : Number(values['max-processes']),
     };

@@ -4,7 +4,7 @@ import { upstream } from '../adapters/client/upstream.ts';
 import { createApp } from '../core/app.ts';
 import { fcgiError } from '../core/errors.ts';
 import { proxy } from '../middleware/index.ts';
-import { variable } from './arguments.ts';
+import { ENV, variables } from './arguments.ts';
 import { serveApp } from './serve-app.ts';
 
 /** `fcgi gateway ADDRESS`: what a web server does, where none is installed. */
@@ -24,11 +24,11 @@ export const gateway = {
       args,
       allowPositionals: true,
       options: {
+        ...ENV,
         http: { type: 'string', default: '8080' },
         root: { type: 'string' },
         index: { type: 'string' },
         split: { type: 'string', multiple: true },
-        env: { type: 'string', multiple: true, default: [] },
         timeout: { type: 'string', default: '60' },
       },
     });
@@ -38,7 +38,7 @@ export const gateway = {
     const client = new FcgiClient(upstream(positionals), { headersTimeout: timeout, bodyTimeout: timeout });
     // Nothing is shown of an error's stack unless somebody asks for it.
     const app = createApp({ env: process.env.NODE_ENV || 'production' });
-    app.use(proxy(client, { root, index, split, env: Object.fromEntries(values.env.map(variable)) }));
+    app.use(proxy(client, { root, index, split, env: variables(values.env) }));
     await serveApp(app, { http: values.http });
   },
 };

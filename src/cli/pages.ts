@@ -7,7 +7,7 @@ import { fcgiError } from '../core/errors.ts';
 import { pages as middleware } from '../middleware/index.ts';
 import { checkPages } from '../middleware/pages/check.ts';
 import { frameOf } from '../middleware/pages/page-error.ts';
-import { folder, variable } from './arguments.ts';
+import { DOORS, DOORS_USAGE, ENV, folder, variables } from './arguments.ts';
 import { serveApp } from './serve-app.ts';
 
 /** `fcgi pages DIR`: serves a folder of pages. */
@@ -15,23 +15,21 @@ export const pages = {
   usage: `fcgi pages DIR [--fastcgi ADDRESS] [--http ADDRESS] [--dev] [--env NAME=VALUE]… [--env-from FILE] [--ext .EXT]…
   Serves a folder of pages. Without an address: as what it was started, by a person over HTTP on port 8080. If there is a
   module _app.js in it, its default export is given the app first, to mount sessions and the like.
-  --fastcgi   where web servers reach it: a path, a port or host:port
-  --http      where browsers do
-  --dev       shows errors in the browser, with the page's lines
-  --env       a variable for the pages' $_ENV; may come several times
-  --env-from  a file of such variables
-  --ext       what the names of pages end with (default .jhtml); may come several times
-  --check     compiles every page and reports errors with their lines, and serves nothing`,
+${DOORS_USAGE}
+  --dev            shows errors in the browser, with the page's lines
+  --env            a variable for the pages' $_ENV; may come several times
+  --env-from       a file of such variables
+  --ext            what the names of pages end with (default .jhtml); may come several times
+  --check          compiles every page and reports errors with their lines, and serves nothing`,
 
   async run(args: string[]): Promise<void> {
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
       options: {
-        fastcgi: { type: 'string' },
-        http: { type: 'string' },
+        ...DOORS,
+        ...ENV,
         dev: { type: 'boolean', default: false },
-        env: { type: 'string', multiple: true, default: [] },
         'env-from': { type: 'string' },
         ext: { type: 'string', multiple: true, default: ['.jhtml'] },
         check: { type: 'boolean', default: false },
@@ -44,7 +42,7 @@ export const pages = {
     }
     const { fastcgi, http, dev } = values;
     const app = createApp({ env: dev ? 'development' : process.env.NODE_ENV || 'production' });
-    const env = { ...readEnv(values['env-from']), ...Object.fromEntries(values.env.map(variable)) };
+    const env = { ...readEnv(values['env-from']), ...variables(values.env) };
     await prepare(app, dir);
     app.use(middleware(dir, { extensions: values.ext, env }));
 

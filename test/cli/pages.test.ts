@@ -92,7 +92,7 @@ describe('fcgi pages', () => {
     [['nowhere'], 'nowhere is no folder'],
     [['src', '--env', 'A'], '--env takes NAME=VALUE, not A'],
     [['src', '--env-from', 'none'], '--env-from: ENOENT'],
-    [['src', '--ext', 'page'], "extensions takes some as '.jhtml'"],
+    [['src', '--ext', 'page'], 'extensions takes what names end with'],
     [['src', '--nonsense'], "Unknown option '--nonsense'"],
   ])('%j is answered: %s', (args, message) => {
     const { stderr, status } = spawnSync(process.execPath, [FCGI, 'pages', ...args], {
