@@ -8,20 +8,11 @@ import { addSlash, askedFor } from './files/add-slash.ts';
 import { files } from './files.ts';
 import { type MultipartOptions, multipart } from './multipart.ts';
 import { describeFailure, type Failure, showFailure } from './pages/failure.ts';
-import {
-  ADD_SLASH,
-  ELSEWHERE,
-  type Found,
-  findFolder,
-  findScript,
-  findUrl,
-  isBeside,
-  isPlain,
-  NO_PARAMS,
-} from './pages/find.ts';
+import { ELSEWHERE, type Found, findFolder, findScript, findUrl, isBeside, isPlain, NO_PARAMS } from './pages/find.ts';
 import { Memory } from './pages/memory.ts';
 import { PageRun } from './pages/page-run.ts';
 import { Site } from './pages/site.ts';
+import { ADD_SLASH, checkExtensions } from './script-folder.ts';
 
 export interface PagesOptions {
   /** What the names of pages end with, byte for byte. Default `['.jhtml']`. */
@@ -33,7 +24,7 @@ export interface PagesOptions {
   revalidate?: number;
   /** Milliseconds that must have passed since a file was written to: what is half-written is waited for. Default 100. */
   settle?: number;
-  /** Characters of a page's output that are held back, so that headers can still be set. Default 8192. */
+  /** Bytes of a page's output that are held back, so that headers can still be set. Default 8192. */
   buffer?: number;
   /** What pages see as `$_ENV`. Default: nothing of the process's own. */
   env?: Record<string, string>;
@@ -77,9 +68,7 @@ export function pages(
       throw fcgiError('FCGI_ERR_OPTION', `${name} takes a number, 0 or more, not ${String(value)}`);
     }
   }
-  if (extensions.length === 0 || extensions.some((extension) => !/^\.[\w.-]*\w$/.test(extension))) {
-    throw fcgiError('FCGI_ERR_OPTION', `extensions takes some as '.jhtml', not ${JSON.stringify(extensions)}`);
-  }
+  checkExtensions('extensions', extensions);
   const site = new Site(resolve(root), { extensions, revalidate, settle });
   const surroundings = { root: site.root, env, maxInputVars, buffer, multipart: multipart(options.multipart) };
   const sendFile = files(site.root);
@@ -135,7 +124,7 @@ export function pages(
     } else if (file === undefined) {
       next(error);
     } else {
-      for (const name of OF_BODY) res.removeHeader(name);
+      for (const name of CONTENT_HEADERS) res.removeHeader(name);
       // With the answer's end, the way to the web server's log ends as well.
       log(res, failure);
       try {
@@ -169,7 +158,7 @@ export function pages(
 }
 
 /** What a page has said of the answer that it was to give. */
-const OF_BODY = [
+const CONTENT_HEADERS = [
   ...['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Disposition', 'Content-Language'],
   ...['ETag', 'Last-Modified', 'Cache-Control', 'Expires', 'Location'],
 ];

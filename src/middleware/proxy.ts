@@ -8,11 +8,11 @@ import { decodeBytes } from './cgi/url-text.ts';
 import { addSlash, askedFor } from './files/add-slash.ts';
 import { files } from './files.ts';
 import { passOn } from './proxy/answer.ts';
-import { ADD_SLASH, FILE, find, frontController, type Script } from './proxy/find.ts';
+import { FILE, find, frontController, type Script } from './proxy/find.ts';
 import { sendNamedFile } from './proxy/named-file.ts';
 import { type ProxyOptions, scriptsFrom } from './proxy/options.ts';
 import { bodyOf, makeParams } from './proxy/params.ts';
-import type { ScriptFolder } from './script-folder.ts';
+import { ADD_SLASH, type ScriptFolder } from './script-folder.ts';
 
 /** What says that nobody is there to be told: of ours, of the request's body, and of the response. */
 const CLIENT_LEFT: ReadonlySet<unknown> = new Set(['ECONNABORTED', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE']);

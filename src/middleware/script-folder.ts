@@ -12,6 +12,22 @@ export interface ScriptFolderOptions {
   hidden: RegExp;
 }
 
+/** Says that the URL lacks the slash of a folder: relative links would mean something else. */
+export const ADD_SLASH = Symbol('add slash');
+
+/** Characters of the longest path that is looked for; no system takes a longer one for a file's. */
+export const MAX_PATH = 4096;
+
+/**
+ * @param option What it is called.
+ * @throws FcgiError FCGI_ERR_OPTION: they are none.
+ */
+export function checkExtensions(option: string, extensions: readonly string[]): void {
+  if (extensions.length > 0 && extensions.every((extension) => /^\.[\w.-]*\w$/.test(extension))) return;
+  const given = JSON.stringify(extensions);
+  throw fcgiError('FCGI_ERR_OPTION', `${option} takes what names end with, as '.php', once or more, not ${given}`);
+}
+
 /**
  * A folder of scripts, be they pages or PHP's: which of its files may be run, and which may be sent as they are. It looks
  * synchronously, as opcache does: the system mostly knows what is asked, and a promise would cost more than its answer.

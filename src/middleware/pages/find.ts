@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { decodePath, ENCODED_UNRESERVED } from '../cgi/url-text.ts';
+import { ADD_SLASH, MAX_PATH } from '../script-folder.ts';
 import type { Around, Site } from './site.ts';
 import { statOf } from './stamp.ts';
 
@@ -15,14 +16,11 @@ export interface Found {
   params: Record<string, string>;
   /** What runs around it, once it was looked for. */
   around?: Around;
-  /** Bytes that it wrote when it last came to its end. */
-  length?: number;
+  /** Bytes that there will be by and large: those that still waited when it last came to its end. */
+  expectedBytes?: number;
 }
 
 export const NO_PARAMS: Found['params'] = {};
-
-/** Says that the URL lacks the slash of a folder: the page's own links would mean something else. */
-export const ADD_SLASH = Symbol('add slash');
 
 /**
  * Whether a URL's path names a page as every client does. `//admin`, `/x/../admin` and `/%61dmin` are other paths than
@@ -39,9 +37,6 @@ const DOTS = /(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)/i;
 
 /** Says that the web server looks for files in another folder: what it names tells nothing of this site. */
 export const ELSEWHERE = Symbol('elsewhere');
-
-/** Characters of the longest path that is looked for; no system takes a longer one for a file's. */
-const MAX_PATH = 4096;
 
 /**
  * The page that a web server names by SCRIPT_FILENAME: that file or, where the path goes on behind a file, as PATH_INFO, that
@@ -109,12 +104,7 @@ function walk(site: Site, folder: string, segments: string[], at: Walked): Found
   };
 
   // With the extension written out there may be more behind it.
-  if (site.isScript(segment))
-    return found(
-      segment,
-      at.params,
-      rest.reduce((info, part) => `${info}/${part}`, ''),
-    );
+  if (site.isScript(segment)) return found(segment, at.params, rest.map((part) => `/${part}`).join(''));
   if (rest.length === 0) {
     for (const extension of site.extensions) {
       const page = found((segment || 'index') + extension);
@@ -133,25 +123,8 @@ function walk(site: Site, folder: string, segments: string[], at: Walked): Found
   const parameters = site
     .parameters(folder)
     .map(({ entry, name }) => ({ entry, params: { ...at.params, [name]: segment } }));
-  return first([
-    () => within(segment),
-    ...parameters.map(
-      ({ entry, params }) =>
-        () =>
-          rest.length === 0 ? found(entry, params) : undefined,
-    ),
-    ...parameters.map(
-      ({ entry, params }) =>
-        () =>
-          within(entry, params),
-    ),
-  ]);
-}
-
-function first<T>(tries: (() => T | undefined)[]): T | undefined {
-  for (const attempt of tries) {
-    const result = attempt();
-    if (result !== undefined) return result;
-  }
-  return undefined;
+  let page = within(segment);
+  if (rest.length === 0) for (const { entry, params } of parameters) page ??= found(entry, params);
+  for (const { entry, params } of parameters) page ??= within(entry, params);
+  return page;
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Compiled, compile, type Import } from './compile.ts';
 import { importOf } from './modules.ts';
 import { PageError, type Place } from './page-error.ts';
-import { OF_BODY, SCOPE } from './scope.ts';
+import { NEED_BODY, SCOPE } from './scope.ts';
 import { readSettled, stampOf } from './stamp.ts';
 
 /** A page that was compiled. */
@@ -76,7 +76,7 @@ export class PageCache {
       source: content,
       compiled,
       load: importOf(file, this.#revalidate, this.#settle),
-      needsBody: compiled.names.some((name) => OF_BODY.has(name)),
+      needsBody: compiled.names.some((name) => NEED_BODY.has(name)),
     };
     this.#compiled.set(file, page);
     return page;

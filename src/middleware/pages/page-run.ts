@@ -12,7 +12,7 @@ import { Superglobals, type Surroundings } from './superglobals.ts';
 import { moveUploadedFile, uploadedFiles } from './uploads.ts';
 
 export interface RunOptions extends Surroundings {
-  /** Characters that are held back, so that headers can still be set. */
+  /** Bytes that are held back, so that headers can still be set. */
   buffer: number;
 }
 
@@ -39,7 +39,7 @@ export class PageRun {
   constructor(site: Site, found: Found, req: Request, res: Response, options: RunOptions) {
     this.req = req;
     this.res = res;
-    this.output = new Output(res, options.buffer, this.#background, found.length);
+    this.output = new Output(res, options.buffer, this.#background, found.expectedBytes);
     this.superglobals = new Superglobals(req, found, options);
     this.#site = site;
     this.#found = found;
@@ -87,7 +87,7 @@ export class PageRun {
   }
 
   #end(): void {
-    this.#found.length = this.output.length;
+    this.#found.expectedBytes = this.output.length;
     this.output.end();
   }
 

@@ -84,8 +84,7 @@ export class Scope {
 
   /** Sends what has been written until now. */
   get flush() {
-    const { output } = this.#run;
-    return () => output.flush();
+    return () => this.#run.output.flush();
   }
 
   get htmlspecialchars() {
@@ -93,53 +92,43 @@ export class Scope {
   }
 
   get ob_start() {
-    const { output } = this.#run;
-    return () => output.obStart();
+    return () => this.#run.output.obStart();
   }
 
   get ob_get_contents() {
-    const { output } = this.#run;
-    return () => output.obContents() ?? false;
+    return () => this.#run.output.obContents() ?? false;
   }
 
   get ob_get_length() {
-    const { output } = this.#run;
-    return () => output.obLength() ?? false;
+    return () => this.#run.output.obLength() ?? false;
   }
 
   get ob_get_level() {
-    const { output } = this.#run;
-    return () => output.obLevel;
+    return () => this.#run.output.obLevel;
   }
 
   get ob_get_clean() {
-    const { output } = this.#run;
-    return () => output.obTake(true) ?? false;
+    return () => this.#run.output.obTake(true) ?? false;
   }
 
   get ob_get_flush() {
-    const { output } = this.#run;
-    return () => output.obTake(false) ?? false;
+    return () => this.#run.output.obTake(false) ?? false;
   }
 
   get ob_clean() {
-    const { output } = this.#run;
-    return () => output.obEnd(true) && output.obStart();
+    return () => this.#run.output.obEnd(true) && this.#run.output.obStart();
   }
 
   get ob_flush() {
-    const { output } = this.#run;
-    return () => output.obEnd(false) && output.obStart();
+    return () => this.#run.output.obEnd(false) && this.#run.output.obStart();
   }
 
   get ob_end_clean() {
-    const { output } = this.#run;
-    return () => output.obEnd(true);
+    return () => this.#run.output.obEnd(true);
   }
 
   get ob_end_flush() {
-    const { output } = this.#run;
-    return () => output.obEnd(false);
+    return () => this.#run.output.obEnd(false);
   }
 
   /**
@@ -268,4 +257,4 @@ function setHeader(res: Response, name: string, value: unknown, replace = true):
 export const SCOPE = ['locals', 'page', ...Object.keys(Object.getOwnPropertyDescriptors(Scope.prototype)).slice(1)];
 
 /** Those for which the request's body has to be there. */
-export const OF_BODY = new Set(['$_POST', '$_FILES', '$_REQUEST']);
+export const NEED_BODY = new Set(['$_POST', '$_FILES', '$_REQUEST']);

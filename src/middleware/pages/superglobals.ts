@@ -18,7 +18,7 @@ export interface Surroundings {
   multipart: Middleware;
 }
 
-/** What a page finds of its request under PHP's names; each is made when it is asked for, and has no prototype. */
+/** What a page finds of its request under PHP's names; each is made when it is asked for, and but for `$_SESSION` has no prototype. */
 export class Superglobals {
   readonly #req: Request;
   readonly #found: Found;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { decodeBytes } from '../cgi/url-text.ts';
 import { namesIn } from '../files/names.ts';
 import { statOf } from '../pages/stamp.ts';
-import type { ScriptFolder } from '../script-folder.ts';
+import { ADD_SLASH, MAX_PATH, type ScriptFolder } from '../script-folder.ts';
 
 /** A script that is to be run. */
 export interface Script {
@@ -12,14 +12,8 @@ export interface Script {
   pathInfo: string;
 }
 
-/** Says that the URL lacks the slash of a folder with an index: relative links would mean something else. */
-export const ADD_SLASH = Symbol('add slash');
-
 /** Says that the URL names a file that is to be sent as it is. */
 export const FILE = Symbol('file');
-
-/** Characters of the longest path that is looked for; no system takes a longer one for a file's. */
-const MAX_PATH = 4096;
 
 /**
  * What a URL's path names: a script, also with a path behind it; a folder's index; a file. Undefined for whatever else.

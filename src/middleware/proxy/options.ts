@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { fcgiError } from '../../core/errors.ts';
 import type { CgiEnvironment } from '../cgi/environment.ts';
-import { ScriptFolder } from '../script-folder.ts';
+import { checkExtensions, ScriptFolder } from '../script-folder.ts';
 
 export interface ProxyOptions {
   /**
@@ -43,9 +43,7 @@ export function scriptsFrom({ root, index, split }: ProxyOptions): Scripts | und
   }
   if (typeof root !== 'string' || root === '') throw fcgiError('FCGI_ERR_OPTION', 'root takes the path of a folder');
   const extensions = [split ?? '.php'].flat();
-  if (extensions.length === 0 || extensions.some((extension) => !/^\.[\w.-]*\w$/.test(extension))) {
-    throw fcgiError('FCGI_ERR_OPTION', `split takes an extension as '.php', or several, not ${JSON.stringify(split)}`);
-  }
+  checkExtensions('split', extensions);
   const path = resolve(root);
   const folder = () => new ScriptFolder(path, { extensions, sources: [...extensions, ...PHP], hidden: /^\./ });
   const now = folder();
