@@ -97,7 +97,8 @@ export class Output implements Writer {
   raw(...values: unknown[]): Promise<void> | undefined;
   raw(value?: unknown): Promise<void> | undefined {
     // biome-ignore lint/complexity/noArguments: see echo
-    return arguments.length > 1 ? this.#addAllOfTag(arguments, false) : this.#addOfTag(value, false);
+    if (arguments.length > 1) return this.#addAllOfTag(arguments, false);
+    return typeof value === 'string' ? this.#add(value, false) : this.#addOfTag(value, false);
   }
 
   /** A file as it is; resolves to its size in bytes. */
@@ -299,7 +300,8 @@ export class Output implements Writer {
 }
 
 function isThenable(value: unknown): boolean {
-  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
+  if (typeof value !== 'object' && typeof value !== 'function') return false;
+  return typeof (value as PromiseLike<unknown> | null)?.then === 'function';
 }
 
 const CONSTANTS = new WeakMap<TemplateStringsArray, ConstantText[]>();
