@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import inspector from 'node:inspector';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs, parseEnv } from 'node:util';
@@ -9,10 +10,11 @@ import { checkPages } from '../middleware/pages/check.ts';
 import { frameOf } from '../middleware/pages/page-error.ts';
 import { DOORS, DOORS_USAGE, ENV, folder, variables } from './arguments.ts';
 import { serveApp } from './serve-app.ts';
+import { watch } from './watchdog.ts';
 
 /** `fcgi pages DIR`: serves a folder of pages. */
 export const pages = {
-  usage: `fcgi pages DIR [--fastcgi ADDRESS] [--http ADDRESS] [--dev] [--env NAME=VALUE]… [--env-from FILE] [--ext .EXT]…
+  usage: `fcgi pages DIR [--fastcgi ADDRESS] [--http ADDRESS] [--dev] [--env NAME=VALUE]… [--env-from FILE] [--ext .EXT]… [--max-time SECONDS]
   Serves a folder of pages. Without an address: as what it was started, by a person over HTTP on port 8080. If there is a
   module _app.js in it, its default export is given the app first, to mount sessions and the like.
 ${DOORS_USAGE}
@@ -20,6 +22,8 @@ ${DOORS_USAGE}
   --env            a variable for the pages' $_ENV; may come several times
   --env-from       a file of such variables
   --ext            what the names of pages end with (default .jhtml); may come several times
+  --max-time       seconds for which a page may keep the process from everything else (default 30, 0 for any time): then
+                   it ends, for whatever started it to start it again
   --check          compiles every page and reports errors with their lines, and serves nothing`,
 
   async run(args: string[]): Promise<void> {
@@ -32,6 +36,7 @@ ${DOORS_USAGE}
         dev: { type: 'boolean', default: false },
         'env-from': { type: 'string' },
         ext: { type: 'string', multiple: true, default: ['.jhtml'] },
+        'max-time': { type: 'string', default: '30' },
         check: { type: 'boolean', default: false },
       },
     });
@@ -43,12 +48,18 @@ ${DOORS_USAGE}
     const { fastcgi, http, dev } = values;
     const app = createApp({ env: dev ? 'development' : process.env.NODE_ENV || 'production' });
     const env = { ...readEnv(values['env-from']), ...variables(values.env) };
+    const maxTime = Number(values['max-time']);
+    if (!(maxTime >= 0)) {
+      throw fcgiError('FCGI_ERR_ARGUMENT', `--max-time takes a number, 0 or more, not ${values['max-time']}`);
+    }
     await prepare(app, dir);
     app.use(middleware(dir, { extensions: values.ext, env }));
 
     // One request's mistake must not end those of the others; what awaits has its error told to the page.
     process.on('uncaughtException', (error) => console.error(error));
 
+    // Who holds a page in a debugger has all the time he wants.
+    if (maxTime > 0 && inspector.url() === undefined) watch(maxTime);
     await serveApp(app, { fastcgi, http });
   },
 };

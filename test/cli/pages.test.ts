@@ -57,6 +57,22 @@ describe('fcgi pages', () => {
     expect((await fetch(`${address}/old`)).status).toBe(404);
   });
 
+  it('ends when a page has kept it from everything else for too long, and says so', async () => {
+    const site = makeSite({ 'index.jhtml': 'ok', 'loop.jhtml': '<? for (;;); ?>' });
+    const { program, address } = await start([site, '--http=0', '--max-time', '0.2']);
+    expect(await textOf(address)).toBe('ok');
+    await expect(fetch(`${address}/loop`)).rejects.toThrow();
+    await eventually(() =>
+      expect(program.output).toMatch(/a page has kept the process from everything else for 0.2 s/),
+    );
+  });
+
+  it('takes no time that is none', () => {
+    const { status, stderr } = spawnSync(process.execPath, [FCGI, 'pages', makeSite({}), '--max-time', 'long']);
+    expect([status, String(stderr)]).toEqual([expect.any(Number), expect.stringMatching(/--max-time takes a number/)]);
+    expect(status).not.toBe(0);
+  });
+
   it('shows an error to nobody but its log', async () => {
     const { program, address } = await start([makeSite({ 'index.jhtml': 'a\n<? bad() ?>' }), '--http=0']);
     const answer = await fetch(address);
