@@ -1,7 +1,7 @@
 import { IncomingMessage, type ServerResponse } from 'node:http';
 import { finished, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Act, type Scene, same } from './row.ts';
+import { type Act, type Scene, type Script, same } from './row.ts';
 import type { Ask, Visitor } from './visitor.ts';
 
 /** What can be seen afterwards. */
@@ -57,6 +57,84 @@ ends('a GET that is answered later', {}, (_req, res) => setImmediate(() => res.e
 ends('a POST whose body is read, then answered', WHOLE, (req, res) => req.resume().on('end', () => res.end('x')));
 
 ends('a POST that is answered without a look at its body', WHOLE, (_req, res) => res.end('x'));
+
+/** Who listens to a request no sooner than he is called, by an answer's end. */
+const listens =
+  (
+    call: (res: ServerResponse, listen: () => void) => unknown,
+    read: (req: IncomingMessage) => unknown = () => {},
+  ): Act =>
+  (req, res, { watch }) => {
+    call(res, () => {
+      watch('req', req, 'end', 'close');
+      read(req);
+    });
+    if (!res.writableEnded) res.end('x');
+  };
+
+/** Waits for what nobody may be told. */
+const hears: Script = async (visitor, { noted }, ask) => {
+  const answer = await visitor.ask(ask).answer();
+  await noted('req close');
+  return answer;
+};
+
+same(
+  'a GET whose end is read in the callback of res.end',
+  {},
+  (req, res, { note }) => {
+    res.end('x', async () => {
+      for await (const _piece of req);
+      note('req close');
+    });
+  },
+  hears,
+);
+
+same(
+  "a GET that is listened to from 'finish' on",
+  {},
+  listens((res, listen) => res.on('finish', listen)),
+  hears,
+);
+
+same(
+  "a GET that is resumed in 'finish'",
+  {},
+  listens(
+    (res, listen) => res.on('finish', listen),
+    (req) => req.resume(),
+  ),
+  hears,
+);
+
+same(
+  "a GET that is listened to from a tick behind 'finish' on",
+  {},
+  listens((res, listen) => res.on('finish', () => process.nextTick(listen))),
+  hears,
+);
+
+same(
+  "a GET that is listened to from the response's 'close' on",
+  {},
+  listens((res, listen) => res.on('close', listen)),
+  hears,
+);
+
+same(
+  "a POST that is listened to from 'finish' on",
+  WHOLE,
+  listens((res, listen) => res.on('finish', listen)),
+  hears,
+);
+
+same(
+  "a POST that is listened to from the response's 'close' on",
+  WHOLE,
+  listens((res, listen) => res.on('close', listen)),
+  hears,
+);
 
 ends(
   'the client leaves before its body is complete, nobody reading',

@@ -8,6 +8,7 @@ import type { RequestSocket } from './request-socket.ts';
 interface ResponseInternals extends ServerResponse {
   outputData: { data: string; encoding: string; callback: null }[];
   _closed: boolean;
+  _eventsCount: number;
   _flush(): void;
 }
 
@@ -36,6 +37,13 @@ export function onResponseFinish(this: ServerResponse): void {
   if (detachSignal !== undefined) (req as unknown as Record<symbol, () => void>)[detachSignal]();
   socket._httpMessage = null;
   (this as { socket: unknown }).socket = null;
+  // Whoever hears of this end may listen to the request's from now on.
+  if (isHeard(this) && !req!.destroyed && !isRead(req!)) dump(req!);
+}
+
+/** Whether somebody beside `onResponseFinish` listens to the response. */
+function isHeard(res: ServerResponse): boolean {
+  return (res as ResponseInternals)._eventsCount > 1 || res.listenerCount('finish') > 1;
 }
 
 /** There is room again for what the response has to write. */
@@ -71,7 +79,12 @@ export function dump(req: IncomingMessage): void {
   (req as RequestInternals)._dump();
 }
 
-/** What `dump` makes of a request in four ticks, and with the events that nobody hears. */
+/** Whether nobody read the body when the response had finished. */
+export function isDumped(req: IncomingMessage): boolean {
+  return (req as RequestInternals)._dumped;
+}
+
+/** What `dump` makes of a request in four ticks and with two events, 'end' and 'close', which here nobody hears. */
 export function closeUnheard(req: IncomingMessage): void {
   const request = req as RequestInternals;
   const state = request._readableState;

@@ -9,7 +9,7 @@ import { FilterData } from './filter-data.ts';
 import type { Head } from './head.ts';
 import { Inflow, pushTo } from './inflow.ts';
 import { abortError, cutOffError, refuseWrite } from './node-errors.ts';
-import { closeResponse, closeUnheard, drainResponse, dump, isRead, isUnheard } from './node-pair.ts';
+import { closeResponse, closeUnheard, drainResponse, dump, isDumped, isRead, isUnheard } from './node-pair.ts';
 import type { Part, WriteCallback } from './output.ts';
 import { Params } from './params.ts';
 import { adaptResponse, hasBegun } from './response-head.ts';
@@ -90,7 +90,7 @@ export class RequestSocket extends ClientSocket {
     const req = this.req!;
     if (req.complete) return;
     req.complete = true;
-    // Then `finish` closes it.
+    // As long as nobody hears of it, it is left to `finish`, which spares the request its events.
     if (this.leaving && this.#stdin === undefined && isUnheard(req)) return;
     pushTo(req, null);
     if (this.#lingering) this.#close();
@@ -222,15 +222,17 @@ export class RequestSocket extends ClientSocket {
     this.emit('finish');
     if (req === undefined || req.destroyed) {
       this.#close();
-    } else if (!isRead(req)) {
-      if (isUnheard(req)) {
-        closeUnheard(req);
-      } else {
-        dump(req);
-        this.#endInput();
-      }
+    } else if (isUnheard(req)) {
+      closeUnheard(req);
+      this.#close();
+    } else if (!isRead(req) || isDumped(req)) {
+      dump(req);
+      req.complete = true;
+      pushTo(req, null);
       this.#close();
     } else if (req.complete) {
+      // If its end came when there was nobody to hear of it.
+      pushTo(req, null);
       this.#close();
     } else {
       this.#lingering = true;
