@@ -74,7 +74,8 @@ export class FcgiServer extends NodeServer implements ConnectionServer {
     if (this.listening) return super.listen();
     const [address = 0, more] = args as [AddressLike | net.ListenOptions | (() => void), unknown];
     if (typeof address === 'object' && !isPath(address)) {
-      const options = 'port' in address ? { host: '127.0.0.1', ...address } : address;
+      // An environment variable that is not set names none.
+      const options = 'port' in address ? { ...address, host: address.host || '127.0.0.1' } : address;
       return super.listen(options, args.at(-1) as () => void);
     }
     const callback = args.at(-1);

@@ -63,7 +63,17 @@ describe('createServer', () => {
 describe('listen', () => {
   test('is on 127.0.0.1 unless a host is named', async () => {
     const server = createServer();
-    for (const args of [[0], ['0'], [], [{ port: 0 }], [() => {}], [0, () => {}], [undefined, () => {}]]) {
+    for (const args of [
+      [0],
+      ['0'],
+      [],
+      [{ port: 0 }],
+      [{ port: 0, host: undefined }],
+      [{ port: 0, host: '' }],
+      [() => {}],
+      [0, () => {}],
+      [undefined, () => {}],
+    ]) {
       server.listen(...args);
       await once(server, 'listening');
       expect((server.address() as AddressInfo).address).toBe('127.0.0.1');
