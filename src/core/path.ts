@@ -93,15 +93,13 @@ export function parsePath(path: string, options: PathOptions): Token[] {
   return parse(options.strict || path === '/' ? path : path.replace(/\/+$/, '')).tokens;
 }
 
-/** The path of a request's target: up to `?` or `#`, without scheme and host; `undefined` where there is none. */
+/** HOT: the path of a request's target: up to `?` or `#`, without scheme and host; `undefined` where there is none. */
 export function pathOf(url: string | undefined, origin: string): string | undefined {
   if (url === undefined) return undefined;
-  let end = origin.length;
-  while (end < url.length) {
-    const code = url.charCodeAt(end);
-    if (code === QUESTION_MARK || code === HASH) break;
-    end++;
-  }
+  let end = url.indexOf('?', origin.length);
+  const hash = url.indexOf('#', origin.length);
+  if (end === -1 || (hash !== -1 && hash < end)) end = hash;
+  if (end === -1) end = url.length;
   if (end > origin.length) return end === url.length && origin === '' ? url : url.slice(origin.length, end);
   return origin === '' ? undefined : '/';
 }
@@ -113,8 +111,6 @@ export function originOf(url: string | undefined): string {
 }
 
 const SLASH = 0x2f;
-const QUESTION_MARK = 0x3f;
-const HASH = 0x23;
 
 /**
  * Inherits nothing, so that a name finds only what was in the path; a class, because an object of Object.create(null)

@@ -8,6 +8,7 @@ import typeIs from 'type-is';
 import type { Application } from './app.ts';
 import { type BodyOptions, type Form, type JsonBodyOptions, readBytes, readForm, readJson, readText } from './body.ts';
 import { cgiSocket, makeEnv, type Role, roleOf } from './env.ts';
+import { originOf, pathOf } from './path.ts';
 import type { Response } from './response.ts';
 import type { Route } from './route.ts';
 import { type QueryParser, type Settings, settingsOf, type TrustFunction } from './settings.ts';
@@ -161,10 +162,8 @@ export class Request<Params = Record<string, string | string[]>> extends http.In
 
   /** The url's path, as it was sent. */
   get path(): string {
-    const { url } = this as { url: string };
-    const start = pathStart(url);
-    const end = url.slice(start).search(/[?#]/);
-    return url.slice(start, end === -1 ? undefined : start + end) || '/';
+    const { url } = this;
+    return pathOf(url, originOf(url)) ?? '/';
   }
 
   /**
@@ -326,15 +325,6 @@ function trustOf(message: { app?: { settings: Settings } }): TrustFunction {
 /** The first of a list, as in `X-Forwarded-Proto: https, http`. */
 function first(list: string | undefined): string {
   return list === undefined ? '' : list.split(',', 1)[0].trim();
-}
-
-/** Where the path begins: after the authority in the absolute form (RFC 9112, section 3.2.2). */
-function pathStart(url: string): number {
-  if (url.charCodeAt(0) === 0x2f) return 0;
-  const scheme = url.indexOf('://');
-  if (scheme === -1) return 0;
-  const slash = url.indexOf('/', scheme + 3);
-  return slash === -1 ? url.length : slash;
 }
 
 function searchOf(url: string): string {

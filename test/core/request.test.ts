@@ -41,6 +41,7 @@ describe('req.path', () => {
     ['http://example.com/a?b', '/a'],
     ['http://example.com?b', '/'],
     ['http://example.com', '/'],
+    ['http://example.com?x=/admin', '/'],
     ['/a?http://b', '/a'],
   ])('of %s is %s', async (url, path) => {
     expect(await look((req) => req.path, url)).toBe(path);
