@@ -1,6 +1,7 @@
 import type { Answer } from './answer.ts';
 import type { Connection } from './connection.ts';
 import { nodeError } from './node-errors.ts';
+import { ownText } from './pairs.ts';
 import type { Params } from './params.ts';
 import { UnbuiltSocket } from './unbuilt-socket.ts';
 
@@ -34,8 +35,10 @@ export abstract class ClientSocket extends UnbuiltSocket {
     return this.cgi.toObject();
   }
 
+  // Addresses are what one counts by, and keeps.
+
   get remoteAddress(): string | undefined {
-    return this.cgi.get('REMOTE_ADDR') || undefined;
+    return ownText(this.cgi.get('REMOTE_ADDR')) || undefined;
   }
 
   get remotePort(): number | undefined {
@@ -47,7 +50,7 @@ export abstract class ClientSocket extends UnbuiltSocket {
   }
 
   get localAddress(): string | undefined {
-    return this.cgi.get('SERVER_ADDR') || undefined;
+    return ownText(this.cgi.get('SERVER_ADDR')) || undefined;
   }
 
   get localPort(): number | undefined {

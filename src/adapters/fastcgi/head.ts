@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http';
 import { fcgiError } from '../../core/errors.ts';
-import { PairReader } from './pairs.ts';
+import { ownText, PairReader } from './pairs.ts';
 import type { Params } from './params.ts';
 
 /**
@@ -149,9 +149,9 @@ function remember(known: Known): void {
 
 function learn(param: string): Known {
   if (!/^HTTP_[A-Z0-9_]+$/.test(param)) return { param, means: IGNORED, header: '' };
-  // A copy of the name: the slice would keep the whole of this request's parameters.
-  const known = { param: Buffer.from(param, 'latin1').toString('latin1'), means: HEADER, header: headerName(param) };
-  if (param.length <= 64) remember(known);
+  const name = ownText(param);
+  const known = { param: name, means: HEADER, header: headerName(name) };
+  if (name.length <= 64) remember(known);
   return known;
 }
 

@@ -9,12 +9,18 @@ type Pair = readonly [name: string | Uint8Array, value: string | Uint8Array];
 /** The most that the four bytes of a length can say. */
 const MAX_LENGTH = 0x7fffffff;
 
+/** Characters of a text that whoever keeps a value may keep with it. */
+const MAX_KEPT = 4096;
+
+/** From so many characters on, V8 makes a slice of a string that keeps all of it. */
+const SLICE_LENGTH = 13;
+
 /**
  * Walks name-value pairs (section 3.4) in text with a character for each byte (latin1): one object, no string that nobody
  * looks at. Of bytes, a string costs less to make than to slice and to keep.
  *
  * The name is `text[nameStart, valueStart)`, the value `text[valueStart, valueEnd)`. A length that overruns the text is
- * found before anything is sliced.
+ * found before anything is sliced. Who keeps a value keeps no more than 4 KiB with it: of a longer text, it is a copy.
  *
  * @example
  * const pairs = new PairReader(bytes.toString('latin1'));
@@ -27,11 +33,13 @@ export class PairReader {
   valueEnd = 0;
 
   #left: number;
+  readonly #copies: boolean;
 
   /** @param maxPairs The most pairs to accept. Default: any number. */
   constructor(text: string, maxPairs = Number.MAX_SAFE_INTEGER) {
     this.text = text;
     this.#left = maxPairs;
+    this.#copies = text.length > MAX_KEPT;
   }
 
   /**
@@ -74,7 +82,8 @@ export class PairReader {
 
   /** The value, a character a byte, as Node gives the values of HTTP headers. */
   value(): string {
-    return this.text.slice(this.valueStart, this.valueEnd);
+    const value = this.text.slice(this.valueStart, this.valueEnd);
+    return this.#copies ? ownText(value) : value;
   }
 
   /** The value as UTF-8, as paths of files and names of users come. */
@@ -82,6 +91,11 @@ export class PairReader {
     const value = this.value();
     return NOT_ASCII.test(value) ? Buffer.from(value, 'latin1').toString('utf8') : value;
   }
+}
+
+/** Text of one byte a character that keeps nothing of the text that it was cut out of. */
+export function ownText(text: string): string {
+  return text.length < SLICE_LENGTH ? text : Buffer.from(text, 'latin1').toString('latin1');
 }
 
 /** What is more than one byte in UTF-8. */

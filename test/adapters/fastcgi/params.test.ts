@@ -1,5 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from 'vitest';
+import { readHead } from '../../../src/adapters/fastcgi/head.ts';
+import { encodePairs } from '../../../src/adapters/fastcgi/pairs.ts';
+import { Params } from '../../../src/adapters/fastcgi/params.ts';
 import type { Request } from '../../../src/core/request.ts';
 import { Door, type TestParams } from './client.ts';
 
@@ -92,5 +97,79 @@ describe('req.socket', () => {
     [{ HTTP_HTTPS: 'on' }, null],
   ])('is encrypted, with %j: %s', async (params, encrypted) => {
     expect(await of(params, (req) => (req.socket as { encrypted?: boolean }).encrypted)).toBe(encrypted);
+  });
+});
+
+describe('who keeps a value of many requests', () => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+
+  /** Bytes that are held once whatever nobody holds is gone. */
+  function held(): number {
+    gc();
+    return process.memoryUsage().heapUsed;
+  }
+
+  const looks: [string, (params: Params) => string][] = [
+    ['a header', (params) => readHead(params, 1000).rawHeaders.at(-1)!],
+    ['the url', (params) => readHead(params, 1000).url],
+    ['a parameter', (params) => params.get('SCRIPT_FILENAME')],
+    ['a parameter of env', (params) => params.toObject().SCRIPT_FILENAME!],
+  ];
+
+  test.each(looks)('%s, does not keep all that came with them', (_name, look) => {
+    const kept: string[] = [];
+    const before = held();
+    for (let n = 0; n < 1000; n++) {
+      const params = new Params(65536);
+      const bytes = encodePairs([
+        ['REQUEST_METHOD', 'GET'],
+        ['REQUEST_URI', `/a/rather/long/path/${n}`],
+        ['SCRIPT_FILENAME', `/srv/www/site/index-${n}`],
+        ['HTTP_COOKIE', 'x'.repeat(30_000)],
+        ['HTTP_USER_AGENT', `a browser of the version ${n}`],
+      ]);
+      params.add(bytes, 0, bytes.length);
+      kept.push(look(params));
+    }
+    expect(held() - before).toBeLessThan(2_000_000);
+    expect(new Set(kept).size).toBe(1000);
+  });
+
+  test("nor does the table of headers' names, which learns them", () => {
+    const before = held();
+    for (let n = 0; n < 1000; n++) {
+      const params = new Params(65536);
+      const name = `HTTP_X${String(n % 10).repeat(20 + (n % 30))}${n % 100}`;
+      const bytes = encodePairs([
+        ['REQUEST_METHOD', 'GET'],
+        ['HTTP_COOKIE', 'x'.repeat(30_000)],
+        [name, 'x'],
+      ]);
+      params.add(bytes, 0, bytes.length);
+      readHead(params, 1000);
+    }
+    expect(held() - before).toBeLessThan(500_000);
+  });
+
+  test('an address, does not keep even a few', async () => {
+    const kept: string[] = [];
+    const { client } = await door.serve((req, res) => {
+      kept.push(req.socket.remoteAddress!, req.socket.localAddress!);
+      res.end();
+    });
+    const ask = (n: number) =>
+      client.get({
+        params: {
+          REMOTE_ADDR: `2001:db8:1234::${n}`,
+          SERVER_ADDR: `2001:db8:9876::${n}`,
+          HTTP_COOKIE: 'x'.repeat(3500),
+        },
+      });
+    for (let n = 0; n < 50; n++) await ask(n);
+    const before = held();
+    for (let n = 0; n < 1000; n++) await ask(n);
+    expect(held() - before).toBeLessThan(2_000_000);
+    expect(kept.at(-2)).toBe('2001:db8:1234::999');
   });
 });
