@@ -101,6 +101,20 @@ same('req.socket.destroy, resetAndDestroy, destroySoon, end: what they give', {}
   res.end('x');
 });
 
+same(
+  'req.socket.end(data, callback)',
+  {},
+  ({ socket }, _res, { note }) => {
+    let calls = 0;
+    socket.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx', () => note('called', ++calls));
+  },
+  async (visitor, { noted }) => {
+    const answer = await visitor.ask().answer();
+    await noted(['called', 1]);
+    return answer;
+  },
+);
+
 same('req.socket.resetAndDestroy()', {}, ({ socket }, res, { note, watch }) => {
   watch('res', res, 'close', 'finish', 'error');
   setImmediate(() => note(socket.resetAndDestroy() === socket, socket.destroyed));

@@ -164,7 +164,7 @@ export class RequestSocket extends ClientSocket {
   end(data?: unknown, encoding?: unknown, callback?: unknown): this {
     if (data !== undefined) {
       const done = [data, encoding, callback].find((argument) => typeof argument === 'function');
-      if (data !== null && data !== done) this.write(data, encoding);
+      if (data !== null && data !== done) this.write(data, typeof encoding === 'string' ? encoding : undefined);
       if (done) this.once('finish', done as () => void);
     }
     this.writable = false;
