@@ -33,7 +33,8 @@ export class Output {
   readonly #socket: Socket;
   /** Whose answers were broken off. */
   readonly #brokenOff: RequestSocket[] = [];
-  #breaking = false;
+  /** What the web server is told of them waits for its time, or need not any more. */
+  #break: 'none' | 'waiting' | 'due' = 'none';
   #queue: RequestSocket[] = [];
   #scheduled = false;
   #text = '';
@@ -125,10 +126,10 @@ export class Output {
     }
     const socket = this.#socket;
     let last = (this.closing || this.broken) && this.#connection.idle && !socket.writableEnded;
-    if (last && this.broken && !this.#breaking) {
-      this.#breaking = true;
+    if (last && this.broken && this.#break !== 'due') {
       last = false;
-      setTimeout(() => this.flush(), BREAK_MS);
+      if (this.#break === 'none') setTimeout(() => this.#breakNow(), BREAK_MS);
+      this.#break = 'waiting';
     }
     if (last && this.broken) {
       // HAProxy 2.6 falls over an error that comes by itself in the middle of an answer.
@@ -145,6 +146,11 @@ export class Output {
     // it may not close its side until it needs the connection again, as Apache does.
     if (last && !this.broken && this.#connection.requests.settled) socket.destroySoon();
     else if (last) socket.end();
+  }
+
+  #breakNow(): void {
+    this.#break = 'due';
+    this.flush();
   }
 
   #write(): void {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FCGI_END_REQUEST, FCGI_MAX_LENGTH, FCGI_STDOUT } from '../../../src/adapters/fastcgi/constants.ts';
 import { Door, encodeRequest, eventually, held } from './client.ts';
 
@@ -43,6 +43,30 @@ describe('records', () => {
     await visitor.closed;
     client.destroy();
     expect(written).toEqual([expect.stringMatching(/part$/), '\xff'.repeat(8)]);
+  });
+
+  test('what tells that it is broken off waits its time, whatever comes meanwhile', async () => {
+    const requests = held();
+    const { server, client } = await door.serve(requests.listener);
+    const connected = once(server, 'connection');
+    const visitor = await door.connect(server);
+    const [socket] = await connected;
+    visitor.begin().params(1, { REQUEST_METHOD: 'POST', CONTENT_LENGTH: '1000' }).stdin(1, 'x');
+    const { res } = await requests.of('/');
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    onTestFinished(() => vi.useRealTimers() as never);
+    res.write('part');
+    await visitor.until(() => visitor.exchange().stdout.includes('part'));
+    res.destroy();
+    const before = socket.bytesRead;
+    visitor.stdin(1, 'more');
+    while (socket.bytesRead === before) await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(socket.writableEnded).toBe(false);
+    vi.advanceTimersByTime(20);
+    await visitor.closed;
+    expect(visitor.broken).toBe(true);
+    client.destroy();
   });
 
   test('the head and a body written in one turn lie in one record', async () => {
