@@ -64,6 +64,8 @@ export class Connection implements RecordHandler {
   readonly #timeouts: Timeouts;
   /** Bytes that came for nobody since a request began. */
   #thrownAway = 0;
+  /** Nothing that the web server says can be understood any more. */
+  #outOfStep = false;
 
   constructor(server: ConnectionServer, socket: Socket) {
     this.server = server;
@@ -90,6 +92,10 @@ export class Connection implements RecordHandler {
   // ---- What comes in ---------------------------------------------------------------------------
 
   #onChunk(chunk: Buffer): void {
+    if (this.#outOfStep) {
+      this.#throwAway(chunk.length);
+      return;
+    }
     this.#timeouts.onActive();
     this.output.held = true;
     try {
@@ -303,26 +309,36 @@ export class Connection implements RecordHandler {
     this.#backpressure.sweep();
   }
 
-  /** The web server is out of step: nothing more that it says can be understood. */
+  /**
+   * The web server is out of step: nothing more that it says can be understood, not even that a request was given up. What
+   * was answered before leaves whole; what is under way is given up, and broken off for the web server.
+   */
   #fail(error: unknown): void {
     if (!(error instanceof FcgiError)) {
       this.#socket.destroy();
       throw error;
     }
-    // What was answered before still leaves.
+    this.#outOfStep = true;
+    this.requests.lose();
     this.output.flush();
+    for (const request of this.requests) {
+      if (request?.ended) request.abortInput();
+      else request?.abandon();
+    }
+    this.output.closing = true;
+    this.output.schedule();
     this.server.emit('clientError', error, this.#socket);
-    this.#socket.destroySoon();
   }
 
   /** A web server that closes has given up all requests: it knows no other way to say so. */
   #onPeerEnd(): void {
+    const { idle } = this;
     try {
       this.#parser.end();
     } catch (error) {
       this.#fail(error);
     }
-    if (!this.idle) this.#socket.destroy();
+    if (!idle) this.#socket.destroy();
   }
 
   #abandon(): void {

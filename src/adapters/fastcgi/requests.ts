@@ -47,6 +47,11 @@ export class Requests {
     this.#open--;
   }
 
+  /** What still comes can no longer be told. */
+  lose(): void {
+    this.#open = Number.POSITIVE_INFINITY;
+  }
+
   /** Whether nothing more is to come for any of them, nor for those that were given up. */
   get settled(): boolean {
     return this.live === 0 && this.#open === 0;

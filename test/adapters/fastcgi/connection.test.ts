@@ -637,6 +637,46 @@ describe('a web server that vanishes', () => {
   }
 });
 
+describe('a web server that is out of step', () => {
+  test('gets whole what was answered before, whatever the others still write, and these are told', async () => {
+    const requests = held();
+    const { server, client } = await door.serve(requests.listener);
+    const codes = codesOf(server);
+    client.socket.allowHalfOpen = true;
+    client.request({ id: 1, params: { REQUEST_URI: '/1' } }).request({ id: 2, params: { REQUEST_URI: '/2' } });
+    const [one, two] = [await requests.of('/1'), await requests.of('/2')];
+    client.socket.pause();
+    one.res.end(Buffer.alloc(8_000_000));
+    two.res.write('begun');
+    await new Promise(setImmediate);
+    client.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+    await once(server, 'clientError');
+    two.res.write('more');
+    await once(two.res, 'close');
+    const late = new Promise((resolve) => two.res.write('more', resolve));
+    expect(await late).toMatchObject({ code: 'ERR_STREAM_DESTROYED' });
+    // Which it would reset the connection for, if nobody read it.
+    client.send(Buffer.alloc(100_000));
+    client.socket.resume();
+    const { body, ends } = await client.answer(1);
+    expect([body.length, ends]).toEqual([8_000_000, 1]);
+    expect(client.exchange(2).ends).toBe(0);
+    expect(codes).toEqual(['FCGI_ERR_VERSION']);
+    expect(server.live).toBe(0);
+    client.socket.end();
+    await client.left;
+  });
+
+  test('is read no further than maxDrainBytes', async () => {
+    const { server, client } = await door.serve(echo, { maxDrainBytes: 1_000_000 });
+    client.socket.allowHalfOpen = true;
+    client.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+    await once(server, 'clientError');
+    client.send(Buffer.alloc(2_000_000));
+    await client.left;
+  });
+});
+
 describe('an answer that breaks off', () => {
   test('leaves no END_REQUEST, but a record of no version, before the connection ends', async () => {
     const { client } = await door.serve((_req, res) => {
