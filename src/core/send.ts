@@ -34,9 +34,15 @@ export function sendWhole(res: Response, body: string | Buffer | undefined, type
     }
   }
   if (body !== undefined && isUnseen(res)) {
+    const before = res[SENT];
     res[SENT] = headers;
-    // Node's types have no array that holds numbers, too.
-    res.writeHead(res.statusCode, headers as string[]);
+    try {
+      // Node's types have no array that holds numbers, too.
+      res.writeHead(res.statusCode, headers as string[]);
+    } catch (error) {
+      res[SENT] = before;
+      throw error;
+    }
     res.end(body, 'utf8');
     return;
   }

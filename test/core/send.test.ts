@@ -59,6 +59,29 @@ describe('res.send of a whole body', () => {
     expect((await site.ask()).body).toBe('one');
   });
 
+  it('leaves no trace of an answer that was refused', async () => {
+    const site = await serve((_req, res) => {
+      res.send('one');
+      expect(() => res.send('another')).toThrow();
+      expect(res.getHeader('Content-Length')).toBe(3);
+    });
+    expect((await site.ask()).body).toBe('one');
+  });
+
+  it('leaves no trace of a head that cannot be', async () => {
+    const tags = ['a line end\n', '"fine"'];
+    const site = await serve(
+      (_req, res) => {
+        expect(() => res.send('<p>one</p>')).toThrow(expect.objectContaining({ code: 'ERR_INVALID_CHAR' }));
+        expect([res.hasHeader('Content-Type'), res.headersSent]).toEqual([false, false]);
+        res.json('another');
+      },
+      { etag: () => tags.shift() },
+    );
+    const { headers, body } = await site.ask();
+    expect([headers['content-type'], headers.etag, body]).toEqual([JSON_TYPE, '"fine"', '"another"']);
+  });
+
   it('calls what middleware has put in the place of setHeader, writeHead and end', async () => {
     const calls: string[] = [];
     const site = await serve((_req, res) => {
