@@ -3,6 +3,9 @@ import { PairReader, PairsCollector } from './pairs.ts';
 /** What Apache's mod_proxy_fcgi puts before a path: `proxy:fcgi://127.0.0.1:9000/srv/www/page`. */
 const APACHE_PREFIX = /^proxy:(?:fcgi|balancer):\/\/[^/]*/;
 
+/** What is a path of a file, before which that may stand. */
+const FILES = ['SCRIPT_FILENAME', 'PATH_TRANSLATED'];
+
 /** The CGI parameters of one request: as they came, until somebody asks. */
 export class Params extends PairsCollector {
   #object: Record<string, string> | undefined;
@@ -15,7 +18,7 @@ export class Params extends PairsCollector {
     while (pairs.next()) {
       if (pairs.isNamed(name)) value = pairs.utf8Value();
     }
-    return withoutPrefix(value);
+    return FILES.includes(name) ? withoutPrefix(value) : value;
   }
 
   /** All of them, in an object without a prototype; of a name that comes twice, the last. */
@@ -24,7 +27,7 @@ export class Params extends PairsCollector {
     const object: Record<string, string> = Object.create(null);
     const pairs = new PairReader(this.text);
     while (pairs.next()) object[pairs.name()] = pairs.utf8Value();
-    for (const name of ['SCRIPT_FILENAME', 'PATH_TRANSLATED']) {
+    for (const name of FILES) {
       if (object[name] !== undefined) object[name] = withoutPrefix(object[name]);
     }
     // CVE-2016-5385, "httpoxy".

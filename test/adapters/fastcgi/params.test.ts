@@ -67,6 +67,17 @@ describe('req.env', () => {
   });
 });
 
+test("only paths of files lose what looks like Apache's prefix, whoever asks", () => {
+  const value = 'proxy:fcgi://127.0.0.1:7102/x';
+  const names = ['SCRIPT_FILENAME', 'PATH_TRANSLATED', 'PATH_INFO', 'REMOTE_USER'];
+  const bytes = encodePairs(names.map((name) => [name, value]));
+  const params = new Params(1000);
+  params.add(bytes, 0, bytes.length);
+  const asked = names.map((name) => params.get(name));
+  expect(asked).toEqual(['/x', '/x', value, value]);
+  expect(Object.values(params.toObject())).toEqual(asked);
+});
+
 describe('req.socket', () => {
   const look = (req: IncomingMessage) => {
     const { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily } = req.socket;
