@@ -22,7 +22,7 @@ export interface Limits {
   maxConnections: number;
   /** From FCGI_BEGIN_REQUEST to the end of the parameters. Over it: 408. */
   headersTimeout: number;
-  /** From FCGI_BEGIN_REQUEST to the end of the body. Over it: 408. */
+  /** From FCGI_BEGIN_REQUEST to the end of the body. Over it: 408; if it is answered, an error for whoever still reads. */
   requestTimeout: number;
   /** Of a connection with no request under way, or whose peer takes nothing of an answer. Then it is closed. */
   idleTimeout: number;

@@ -33,7 +33,9 @@ export class Timeouts {
   #refuseLate(): void {
     const { requests, limits, server } = this.#connection;
     for (const request of requests) {
-      if (request === undefined || request.ended || request.stdinEnded) continue;
+      if (request === undefined || request.stdinEnded) continue;
+      // Answered, and nobody reads the rest any more.
+      if (request.ended && request.req?.destroyed !== false) continue;
       const limit = request.paramsEnded ? limits.requestTimeout : limits.headersTimeout;
       if (server.now - request.begun <= limit) continue;
       const error = fcgiError('FCGI_ERR_REQUEST_TIMEOUT', `Not all of the request came within ${limit} ms`);

@@ -5,7 +5,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createServer } from '../../../src/adapters/create-server.ts';
 import { FCGI_RESPONDER } from '../../../src/adapters/fastcgi/constants.ts';
 import { FcgiServer, type ServerOptions } from '../../../src/adapters/fastcgi/server.ts';
@@ -267,6 +267,29 @@ describe('timeouts', () => {
     expect((await client.answer()).status).toBe(408);
     expect(await failed[0]).toBe('FCGI_ERR_REQUEST_TIMEOUT');
     expect(server.live).toBe(0);
+  });
+
+  test('requestTimeout: a body that is still read behind the answer fails, and is told once', async () => {
+    const failed: Promise<unknown>[] = [];
+    const { server, client } = await door.serve(
+      (req, res) => {
+        failed.push((req as Request).text().catch((error) => error.code));
+        res.end('early');
+      },
+      { requestTimeout: 100 },
+    );
+    const codes = codesOf(server);
+    client.begin().params(1, { REQUEST_METHOD: 'POST', CONTENT_LENGTH: '100000' }).stdin(1, 'a');
+    expect((await client.answer()).text).toBe('early');
+    const drip = setInterval(() => client.stdin(1, 'b'), 5);
+    onTestFinished(() => clearInterval(drip));
+    expect(await failed[0]).toBe('FCGI_ERR_REQUEST_TIMEOUT');
+    const { now } = server;
+    await eventually(() => expect(server.now).toBeGreaterThan(now + 50));
+    expect(codes).toEqual(['FCGI_ERR_REQUEST_TIMEOUT']);
+    clearInterval(drip);
+    client.stdinEnd();
+    expect((await client.get({ id: 2, body: 'x' })).text).toBe('early');
   });
 
   test('neither ends a request that has come whole', async () => {
