@@ -12,7 +12,7 @@ export class Backpressure {
   readonly #socket: Socket;
   /** Something else may wait behind an input, which is therefore kept (see `Inflow`) and not held back. */
   #shared = false;
-  /** New requests came although the answers to earlier ones had not been taken. */
+  /** More was asked for although the answers to what came before had not been taken. */
   #flooded = false;
   #heldSince = 0;
 
@@ -28,7 +28,12 @@ export class Backpressure {
 
   onBegin(request: RequestSocket): void {
     if (request.id !== 1 || this.#connection.requests.live > 1) this.#shared = true;
-    if (!this.#socket.writableNeedDrain) return;
+    this.onAsked();
+  }
+
+  /** Something has come that is answered. */
+  onAsked(): void {
+    if (!this.#socket.writableNeedDrain || this.#flooded) return;
     this.#flooded = true;
     this.regulate();
   }

@@ -165,7 +165,9 @@ export class Connection implements RecordHandler {
 
   onUnknown(type: number, id: number): void {
     // Section 4.2 has an answer for management records only.
-    if (id === 0) this.output.record(encodeUnknownType(type));
+    if (id !== 0) return;
+    this.output.record(encodeUnknownType(type));
+    this.#backpressure.onAsked();
   }
 
   #begin(id: number, chunk: Buffer, start: number): void {
@@ -199,6 +201,7 @@ export class Connection implements RecordHandler {
     const asked = new Set(decodePairs(content).map(([name]) => name));
     if (asked.has(FCGI_MPXS_CONNS)) this.#backpressure.share();
     this.output.record(encodeGetValuesResult(variablesOf(this.limits).filter(([name]) => asked.has(name))));
+    this.#backpressure.onAsked();
   }
 
   #throwAway(bytes: number): void {

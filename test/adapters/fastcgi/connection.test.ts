@@ -1,12 +1,16 @@
 import { once } from 'node:events';
 import fs from 'node:fs';
 import type { IncomingMessage, RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   FCGI_AUTHORIZER,
   FCGI_END_REQUEST,
   FCGI_GET_VALUES_RESULT,
+  FCGI_MAX_CONNS,
+  FCGI_MAX_REQS,
+  FCGI_MPXS_CONNS,
   FCGI_REQUEST_COMPLETE,
   FCGI_UNKNOWN_ROLE,
   FCGI_UNKNOWN_TYPE,
@@ -762,6 +766,26 @@ describe('a web server that takes no answers', () => {
     client.socket.resume();
     await eventually(() => expect(served).toBe(count));
     expect(server.live).toBe(0);
+  });
+
+  test.each([
+    ['questions for variables', encodeGetValues([FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS])],
+    ['management records of unknown type', encodeRecord(99, 0)],
+  ])('%s without end are held back as well', async (_what, record) => {
+    const { server, client } = await door.serve(echo);
+    const connected = once(server, 'connection');
+    const visitor = await door.connect(server);
+    const [socket] = (await connected) as [Socket];
+    visitor.socket.pause();
+    const bytes = Buffer.concat(new Array(Math.ceil(20_000_000 / record.length)).fill(record));
+    visitor.socket.write(bytes);
+    await eventually(() => expect(socket.writableLength).toBeGreaterThan(0));
+    await eventually(() => expect(socket.isPaused()).toBe(true));
+    expect(socket.writableLength).toBeLessThan(1_000_000);
+    visitor.socket.removeAllListeners('data');
+    visitor.socket.resume();
+    await eventually(() => expect(socket.bytesRead).toBe(bytes.length));
+    client.destroy();
   });
 });
 
