@@ -1,14 +1,5 @@
 import type { ServerResponse } from 'node:http';
-
-/** These describe the connection to the client, of which a program knows nothing (RFC 3875, section 6.3.4). */
-const NOT_ITS_OWN = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'trailer',
-  'upgrade',
-]);
+import { HOP_BY_HOP } from './hop-by-hop.ts';
 
 /** Of these the last one counts (section 6.3 allows but one). */
 const ONCE = new Set(['content-type', 'content-length', 'location']);
@@ -25,7 +16,8 @@ export function setCgiHeaders(
   const own = new Set<string>();
   for (const [name, value] of headers) {
     const key = name.toLowerCase();
-    if (key === 'status' || NOT_ITS_OWN.has(key) || (key === 'content-length' && status === 204)) continue;
+    // Of the connection to the client a program knows nothing (RFC 3875, section 6.3.4).
+    if (key === 'status' || HOP_BY_HOP.has(key) || (key === 'content-length' && status === 204)) continue;
     if (ONCE.has(key) || !(own.has(key) || ADDED.has(key))) res.setHeader(name, value);
     else res.appendHeader(name, value);
     own.add(key);

@@ -2,6 +2,7 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { Writable } from 'node:stream';
 import { CgiHeadReader, parseCgiHead } from './cgi-head.ts';
 import { setCgiHeaders } from './cgi-headers.ts';
+import { onDrain } from './drain.ts';
 import { fcgiError } from './errors.ts';
 
 export interface CgiOutputOptions {
@@ -114,20 +115,9 @@ export class CgiOutput extends Writable {
     // The client has all of it then, however long the output goes on.
     if (!dropped && this.#left === 0) res.end(bytes);
     else if (!dropped && bytes.length > 0 && !res.write(bytes)) {
-      this.#waitForDrain(callback);
+      onDrain(res, callback);
       return;
     }
     callback();
-  }
-
-  #waitForDrain(callback: () => void): void {
-    const res = this.#res;
-    const go = () => {
-      res.off('drain', go);
-      res.off('close', go);
-      callback();
-    };
-    res.on('drain', go);
-    res.on('close', go);
   }
 }

@@ -1,7 +1,9 @@
 import { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
+import { onDrain } from './drain.ts';
 import { fcgiError } from './errors.ts';
+import { HOP_BY_HOP } from './hop-by-hop.ts';
 import { isConditional, isFresh } from './request.ts';
 import type { Response } from './response.ts';
 import { type ETagFunction, settingsOf, weakETag } from './settings.ts';
@@ -88,7 +90,7 @@ async function pump(source: Readable, res: Response): Promise<void> {
   res.once('close', stop);
   try {
     for await (const chunk of source) {
-      if (!res.write(chunk) && !res.destroyed) await drained(res);
+      if (!res.write(chunk) && !res.destroyed) await new Promise<void>((resolve) => onDrain(res, resolve));
     }
     res.end();
   } catch (error) {
@@ -117,8 +119,6 @@ export function sendFetched(res: Response, answer: globalThis.Response): void {
   else sendWhole(res, undefined);
 }
 
-const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade']);
-
 /** A source of bytes as a Readable: of the three kinds the one that can be destroyed while it has nothing to give. */
 export function toReadable(source: Readable | ReadableStream | AsyncIterable<unknown>): Readable {
   if ('pipe' in source) return source;
@@ -143,16 +143,4 @@ function isBodyless(res: Response): boolean {
     return true;
   }
   return res.req.method === 'HEAD';
-}
-
-function drained(res: Response): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      res.off('drain', done);
-      res.off('close', done);
-      resolve();
-    };
-    res.on('drain', done);
-    res.on('close', done);
-  });
 }

@@ -368,6 +368,21 @@ describe('res.send of a Fetch API Response', () => {
     });
   });
 
+  it('leaves out what describes the connection it came by', async () => {
+    const headers = {
+      Trailer: 'X-T',
+      Upgrade: 'h2c',
+      'Proxy-Connection': 'close',
+      'Keep-Alive': 'timeout=1',
+      'X-Kept': 'y',
+    };
+    const site = await serve((_req, res) => res.send(new Response('body', { headers })));
+    const found = await site.ask();
+    expect(found).toMatchObject({ status: 200, body: 'body', headers: { 'x-kept': 'y' } });
+    for (const name of ['trailer', 'upgrade', 'proxy-connection']) expect(found.headers[name]).toBeUndefined();
+    expect(found.headers['keep-alive']).not.toBe('timeout=1');
+  });
+
   it.each([204, 304])('sends %i without a body', async (status) => {
     const site = await serve((_req, res) => res.send(new Response(null, { status })));
     expect(await site.ask()).toMatchObject({ status, body: '' });
