@@ -15,8 +15,9 @@ import {
 } from './constants.ts';
 
 /**
- * What a `RecordParser` tells. Bytes come as `chunk[start, end)`: a slice of what was written to the parser, so that
- * nothing is copied; whoever keeps them keeps the chunk.
+ * What a `RecordParser` tells. Bytes come as `chunk[start, end)`, lent for the time of the call: what is kept is to be copied.
+ * They lie in what was written to the parser, where others may be read into later; or, of a record that is no stream and came
+ * in pieces, in a buffer of the parser's own.
  */
 export interface RecordHandler {
   /**

@@ -22,7 +22,7 @@ function placeStatus(head: string): string {
   return `${head.slice(end, -2)}${head.slice(0, end)}\r\n`;
 }
 
-/** 100, 102 and 103, which web servers would take for the answer itself; 101 is one. */
+/** 100 to 199, which web servers would take for the answer itself; but 101 is one. */
 function isInterim(status: number): boolean {
   return status < 200 && status !== 101;
 }
@@ -78,7 +78,7 @@ function finish(this: ResponseInternals): void {
 
 /**
  * The head that begins text written to the socket itself, as `socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')` does;
- * undefined while it is incomplete. Interim answers before it (100, 102, 103), of which FastCGI knows nothing, are left
+ * undefined while it is incomplete. Interim answers before it (100 to 199 but for 101), of which FastCGI knows nothing, are left
  * out; what is no HTTP at all becomes a 502.
  */
 export function readRawHead(text: string): { head: string; rest: string } | undefined {
