@@ -6,9 +6,6 @@ export type Pairs = Iterable<Pair>;
 
 type Pair = readonly [name: string | Uint8Array, value: string | Uint8Array];
 
-/** The most that the four bytes of a length can say. */
-const MAX_LENGTH = 0x7fffffff;
-
 /** Characters of a text that whoever keeps a value may keep with it. */
 const MAX_KEPT = 4096;
 
@@ -56,13 +53,13 @@ export class PairReader {
 
     let nameLength = text.charCodeAt(offset++);
     if (nameLength >= 0x80) {
-      nameLength = longLengthOf(text, offset - 1);
+      nameLength = longLength(text, offset - 1);
       offset += 3;
     }
     if (offset >= end) throw overrun();
     let valueLength = text.charCodeAt(offset++);
     if (valueLength >= 0x80) {
-      valueLength = longLengthOf(text, offset - 1);
+      valueLength = longLength(text, offset - 1);
       offset += 3;
     }
     if (nameLength + valueLength > end - offset) throw overrun();
@@ -109,17 +106,13 @@ const NOT_ASCII = /[^\0-\x7f]/;
 export function decodeLength(bytes: Buffer, offset = 0): [length: number, end: number] {
   const first = bytes[offset];
   if (first === undefined) throw overrun();
-  return first < 0x80 ? [first, offset + 1] : [longLength(bytes, offset, bytes.length), offset + 4];
+  return first < 0x80 ? [first, offset + 1] : [longLength(bytes.toString('latin1', offset, offset + 4), 0), offset + 4];
 }
 
-function longLength(bytes: Buffer, offset: number, end: number): number {
-  if (end - offset < 4) throw overrun();
-  return bytes.readUInt32BE(offset) & MAX_LENGTH;
-}
-
-function longLengthOf(text: string, offset: number): number {
-  const bytes = Buffer.from(text.slice(offset, offset + 4), 'latin1');
-  return longLength(bytes, 0, bytes.length);
+function longLength(text: string, offset: number): number {
+  if (text.length - offset < 4) throw overrun();
+  const low = (text.charCodeAt(offset + 1) << 16) | (text.charCodeAt(offset + 2) << 8) | text.charCodeAt(offset + 3);
+  return ((text.charCodeAt(offset) & 0x7f) << 24) | low;
 }
 
 function overrun() {
