@@ -1,9 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Head } from './head.ts';
+import { throwLater } from './node-errors.ts';
 import { onResponseFinish } from './node-pair.ts';
 import type { RequestSocket } from './request-socket.ts';
-import { adaptResponse } from './response-head.ts';
 
 /** What a request needs of its server to reach the application. */
 export interface DispatchServer {
@@ -43,8 +43,6 @@ export function dispatch(socket: RequestSocket, head: Head): void {
   const res = new server.ServerResponse(req as never, server.responseOptions as never);
   setVersion(req, head.protocol);
   socket.req = req;
-  socket.res = res;
-  adaptResponse(res);
   (res as { socket: unknown }).socket = socket;
   socket._httpMessage = res;
   res.on('finish', onResponseFinish);
@@ -59,7 +57,7 @@ export function dispatch(socket: RequestSocket, head: Head): void {
     }
   } catch (error) {
     // As on node:http an uncaught exception; but not inside the parser, where other requests wait.
-    process.nextTick(rethrow, error);
+    throwLater(error);
   }
 }
 
@@ -79,8 +77,4 @@ function setVersion(req: IncomingMessage, protocol: string): void {
   req.httpVersionMajor = Number(major);
   req.httpVersionMinor = Number(minor);
   req.httpVersion = `${major}.${minor}`;
-}
-
-function rethrow(error: unknown): never {
-  throw error;
 }

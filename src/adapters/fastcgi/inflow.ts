@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Backlog } from './backlog.ts';
+import { throwLater } from './node-errors.ts';
 
 /** What comes in on FCGI_STDIN or FCGI_DATA of one request, passed on as fast as it is read. */
 export class Inflow {
@@ -71,11 +72,7 @@ export function pushTo(reader: Readable, chunk: Buffer | null): boolean {
   try {
     return reader.push(chunk);
   } catch (error) {
-    process.nextTick(rethrow, error);
+    throwLater(error);
     return true;
   }
-}
-
-function rethrow(error: unknown): never {
-  throw error;
 }

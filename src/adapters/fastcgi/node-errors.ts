@@ -31,3 +31,12 @@ export function abortError(): Error {
 export function cutOffError(): Error {
   return nodeError('HPE_INVALID_EOF_STATE', 'Parse Error');
 }
+
+/** An exception of the application's: uncaught, but not where others wait behind it. */
+export function throwLater(error: unknown): void {
+  process.nextTick(rethrow, error);
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}

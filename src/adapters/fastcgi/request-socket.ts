@@ -123,7 +123,7 @@ export class RequestSocket extends ClientSocket {
     return this.#httpMessage;
   }
 
-  /** Also by `assignSocket` of a response that somebody else has made. */
+  /** By `dispatch`, and by `assignSocket` of a response that somebody else has made. */
   set _httpMessage(res: ServerResponse | null) {
     this.#httpMessage = res;
     if (res === null || res === this.res) return;
