@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { onDrain } from '../../core/drain.ts';
 import type { Response } from '../../core/response.ts';
 import { ANSWERING, sendWhole } from '../../core/send.ts';
 import type { Background } from './background.ts';
@@ -321,12 +322,6 @@ function constantsOf(strings: TemplateStringsArray): ConstantText[] {
 }
 
 async function drained(res: Response): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      res.off('drain', done).off('close', done);
-      resolve();
-    };
-    res.on('drain', done).on('close', done);
-  });
+  await new Promise<void>((resolve) => onDrain(res, resolve));
   if (res.destroyed) throw EXIT;
 }
