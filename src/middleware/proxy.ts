@@ -53,11 +53,13 @@ export function proxy(to: AddressLike | Upstream | FcgiClient, options: ProxyOpt
     const leave = () => leaving.abort(Object.assign(new Error('The client has left'), { code: 'ECONNABORTED' }));
     res.once('close', leave);
     const log = errorLog(req);
+    let body: ReturnType<typeof bodyOf>;
     try {
       const extra = typeof options.env === 'function' ? options.env(req as never) : options.env;
       const params = makeParams(req, script, scripts?.root, extra);
       const onStderr = (bytes: Buffer) => log.write(bytes.at(-1) === NEWLINE ? bytes : `${bytes}\n`);
-      const response = await client.request(params, bodyOf(req), { signal: leaving.signal, onStderr });
+      body = bodyOf(req);
+      const response = await client.request(params, body, { signal: leaving.signal, onStderr });
       if (folder === undefined || !(await sendNamedFile(response, folder, req, res))) await passOn(response, res);
     } catch (error) {
       if (CLIENT_LEFT.has((error as { code?: unknown }).code)) return;
@@ -66,6 +68,9 @@ export function proxy(to: AddressLike | Upstream | FcgiClient, options: ProxyOpt
       next(error);
     } finally {
       res.off('close', leave);
+      // What the application did not read would stand before the next request on the connection; who has read nothing
+      // leaves it to others, or to the server.
+      body?.return?.().then(() => req.readableDidRead && req.resume());
     }
   }
 

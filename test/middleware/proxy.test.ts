@@ -245,6 +245,33 @@ describe('proxy', () => {
     expect(await answer.text()).toBe('data: 1\n\n');
   });
 
+  it.each([
+    ['answers', 'Status: 413 No\r\n\r\ntoo much', 413],
+    ['fails', 'nothing of the kind\r\n\r\n', 502],
+  ])('keeps a connection in step where an application %s without reading a large body', async (_, output, status) => {
+    const backend = await application((request) => request.answer('read'));
+    backend.server.once('connection', (socket) => {
+      socket.once('data', () => {
+        socket.pause();
+        backend.requests[0]!.stdout(output).end();
+      });
+    });
+    const app = createApp({ env: 'test' });
+    app.use(proxy(backend.address));
+    const { port } = new URL(await served(app));
+    const socket = connect(Number(port), '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    let received = '';
+    socket.setEncoding('latin1').on('data', (text) => {
+      received += text;
+    });
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n');
+    socket.write(Buffer.alloc(20_000_000));
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    await once(socket, 'end');
+    expect(received.match(/HTTP\/1\.1 \d+/g)).toEqual([`HTTP/1.1 ${status}`, 'HTTP/1.1 200']);
+  });
+
   it('gives a request up when its client leaves, before the head and after', async () => {
     const backend = await application((request) => {
       if (request.params.REQUEST_URI === '/begun') request.stdout('A: b\r\n\r\nbegun');

@@ -1,4 +1,5 @@
-import type { Body, Params, ParamValue } from '../../adapters/client/index.ts';
+import type { IncomingMessage } from 'node:http';
+import type { Params, ParamValue } from '../../adapters/client/index.ts';
 import { fcgiError } from '../../core/errors.ts';
 import type { CgiEnvironment } from '../cgi/environment.ts';
 import { type RoutedRequest, requestVariables } from '../cgi/request-variables.ts';
@@ -41,7 +42,7 @@ export function makeParams(
 }
 
 /** Undefined where there is none. */
-export function bodyOf(req: RoutedRequest): Body {
+export function bodyOf(req: RoutedRequest): ReturnType<IncomingMessage['iterator']> | undefined {
   const { 'content-length': length, 'transfer-encoding': encoding } = req.headers;
   if (encoding === undefined && (length === undefined || length === '0')) return undefined;
   if (req.readableEnded) throw fcgiError('FCGI_ERR_BODY_USED', 'The body to be passed on has been read already');
