@@ -141,8 +141,11 @@ class PartReader {
   /** Lets the rest of the body run dry: the connection has to carry the answer. */
   leave(): void {
     this.#forget();
-    this.#req.off('data', this.#onData).resume();
-    for (const part of [this.#current, ...this.#waiting]) part?.destroy();
+    this.#req.off('data', this.#onData);
+    // What waits holds the body back, also while it is given up.
+    this.#incoming = undefined;
+    for (const part of [this.#current, ...this.#waiting.splice(0)]) part?.destroy();
+    this.#req.resume();
   }
 
   readonly #onData = (chunk: Buffer): void => {

@@ -194,6 +194,16 @@ describe('the loop', () => {
     expect(req.listenerCount('data')).toBe(0);
   });
 
+  it('lets the rest run dry when it is left, though another part has begun', async () => {
+    const body = form(part('a', 'x'), fileOf(Buffer.alloc(500_000)));
+    const req = requestOf([body.subarray(0, 10_000)], { whole: false });
+    for await (const _part of read(req)) break;
+    for (const chunk of cut(body.subarray(10_000), 10_000)) req.push(chunk);
+    req.push(null);
+    expect(req.isPaused()).toBe(false);
+    await ended(req);
+  });
+
   it('throws what is thrown in it', async () => {
     const req = requestOf([whole]);
     const thrown = (async () => {
