@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Stats } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import send from 'send';
 import { type OffloadFunction, takesOffload } from './offload.ts';
@@ -16,7 +16,7 @@ export interface TransferOptions extends send.SendOptions {
 
 /**
  * Answers with a file, by `send`: whole or in part, or with 304; or has the web server do so. `done` is called once: when the
- * answer is out, or with the error, as `send` makes them; what was set for the file is taken back then. EISDIR is a folder,
+ * answer is out, or with the error, as `send` makes them; the headers are then what they were before. EISDIR is a folder,
  * ECONNABORTED a client that has left.
  *
  * @param path Percent-encoded; below `options.root`, if there is one.
@@ -110,13 +110,20 @@ function isWhole({ start, end, acceptRanges }: send.SendOptions): boolean {
   return start === undefined && end === undefined && acceptRanges !== false;
 }
 
-/** Gives what takes back the status and the headers that are set from now on. */
+/** Gives what makes the status and the headers again what they are now. */
 function remember(res: ServerResponse): () => void {
   const { statusCode } = res;
-  const kept = res.getHeaderNames();
+  const names = res.getHeaderNames();
+  // Node's types know it of requests alone.
+  const kept = (res as ServerResponse & Pick<ClientRequest, 'getRawHeaderNames'>).getRawHeaderNames().map((name) => {
+    const value = res.getHeader(name)!;
+    // appendHeader adds to the array that is there.
+    return [name, Array.isArray(value) ? [...value] : value] as const;
+  });
   return () => {
     res.statusCode = statusCode;
-    for (const name of res.getHeaderNames()) if (!kept.includes(name)) res.removeHeader(name);
+    for (const name of res.getHeaderNames()) if (!names.includes(name)) res.removeHeader(name);
+    for (const [name, value] of kept) res.setHeader(name, value);
   };
 }
 

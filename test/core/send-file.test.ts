@@ -7,6 +7,7 @@ import { createApp } from '../../src/core/app.ts';
 import type { Response } from '../../src/core/response.ts';
 import type { FileCallback, SendFileOptions } from '../../src/core/send-file.ts';
 import type { Settings } from '../../src/core/settings.ts';
+import { transfer } from '../../src/core/transfer.ts';
 import type { ErrorHandler } from '../../src/core/types.ts';
 import { Door } from '../adapters/fastcgi/client.ts';
 import { DOORS } from '../middleware/doors.ts';
@@ -87,6 +88,22 @@ describe.each(DOORS)('over %s', (_, open) => {
           expect(answer.headers, name).not.toHaveProperty(name);
         }
       }
+    });
+
+    it('answers 416 with what was set before, though the file has other values, more of them, or none', async () => {
+      const file = join(folderOf(FILES), 'nums.txt');
+      const app = createApp({ env: 'test' });
+      app.use((req, res) => {
+        res.setHeader('Cache-Control', 'no-store').setHeader('X-Gone', 'kept').setHeader('Vary', ['Accept']);
+        const setHeaders = () => {
+          res.setHeader('Cache-Control', 'public, max-age=31536000').appendHeader('Vary', 'Cookie');
+          res.removeHeader('X-Gone');
+        };
+        transfer(req, res, encodeURI(file), { setHeaders }, (error) => error && res.status(416).send('error'));
+      });
+      const { status, headers } = await (await open(app, door))('/', { headers: { Range: 'bytes=99-' } });
+      expect(status).toBe(416);
+      expect(headers).toMatchObject({ 'cache-control': 'no-store', 'x-gone': 'kept', vary: 'Accept' });
     });
 
     it.each([

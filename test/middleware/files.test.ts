@@ -181,6 +181,30 @@ describe.each(DOORS)('files over %s', (_name, open) => {
     expect(await ask('/about.html')).toMatchObject({ status: 500, text: 'error E_NO' });
   });
 
+  it('answers 412 and 416 with the headers of middleware before it, whatever setHeaders says of the file', async () => {
+    const app = createApp({ env: 'test' });
+    app.use((_req, res, next) => {
+      res.set('Cache-Control', 'no-store').cookie('a', '1').cookie('b', '2');
+      next();
+    });
+    app.use(
+      files(folderOf({ 'a.txt': 'text' }), {
+        setHeaders(res) {
+          res.setHeader('Cache-Control', 'public, max-age=31536000').appendHeader('Set-Cookie', 'c=3');
+        },
+      }),
+    );
+    const send = await open(app, door);
+    for (const [headers, status] of [
+      [{ 'If-Match': '"x"' }, 412],
+      [{ Range: 'bytes=99-' }, 416],
+    ] as const) {
+      const answer = await send('/a.txt', { headers });
+      expect([answer.status, answer.headers['cache-control']]).toEqual([status, 'no-store']);
+      expect(String(answer.headers['set-cookie'])).not.toContain('c=3');
+    }
+  });
+
   describe('symbolic links', () => {
     function linked(): string {
       const folder = folderOf({ 'root/a.txt': 'inside', 'root/docs/index.html': 'docs', 'root-2/b.txt': 'outside' });

@@ -1,7 +1,9 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Answerer } from '../../adapters/client/application.ts';
+import { createApp } from '../../../src/core/app.ts';
+import { proxy } from '../../../src/middleware/index.ts';
+import { type Answerer, application } from '../../adapters/client/application.ts';
 import { Door } from '../../adapters/fastcgi/client.ts';
 import { DOORS } from '../doors.ts';
 import { folderOf } from '../programs.ts';
@@ -80,6 +82,21 @@ describe.each(DOORS)('a file that an application names, over %s', (_name, open) 
     const { ask, errors } = await gateway(open, door, naming(header), { root: site() });
     expect((await ask('/')).status).toBe(404);
     expect(errors.length).toBe(1);
+  });
+
+  it('gives its error page the headers of middleware alone', async () => {
+    const backend = await application(
+      naming('X-Sendfile: .private/ä b.txt', 'Cache-Control: public\r\nSet-Cookie: c=3\r\n'),
+    );
+    const app = createApp({ env: 'test' });
+    app.use((_req, res, next) => {
+      res.set('Cache-Control', 'no-store').cookie('a', '1').cookie('b', '2');
+      next();
+    });
+    app.use(proxy(backend.address, { root: site() }));
+    const { status, headers } = await (await open(app, door))('/', { headers: { Range: 'bytes=99-' } });
+    expect([status, headers['cache-control']]).toEqual([416, 'no-store']);
+    expect(String(headers['set-cookie'])).not.toContain('c=3');
   });
 
   it('is left to the web server where there is no root', async () => {
