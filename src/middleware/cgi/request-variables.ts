@@ -6,8 +6,8 @@ import { originOf } from '../../core/path.ts';
 export type RoutedRequest = IncomingMessage & { baseUrl?: string; originalUrl?: string };
 
 /**
- * What only the web server knows. Of what it sends beside these nothing is passed on: whoever can connect to a FastCGI
- * door could otherwise set `LD_PRELOAD`, `PYTHONPATH` and their like.
+ * What only the web server knows. Of what it sends beside these and SSL_VARIABLE nothing is passed on: whoever can connect
+ * to a FastCGI door could otherwise set `LD_PRELOAD`, `PYTHONPATH` and their like.
  */
 const WEB_SERVERS_OWN = [
   'AUTH_TYPE',
@@ -28,6 +28,10 @@ const WEB_SERVERS_OWN = [
   'SERVER_SOFTWARE',
   'UNIQUE_ID',
 ];
+
+/** What mod_ssl tells of a connection, others in its words; SSL_CERT_FILE and SSL_CERT_DIR are settings of OpenSSL's. */
+const SSL_VARIABLE =
+  /^SSL_(?:(?:CLIENT|SERVER|SESSION|CIPHER|VERSION|SRP)_[A-Z0-9_]+|CIPHER|PROTOCOL|SECURE_RENEG|COMPRESS_METHOD|TLS_SNI)$/;
 
 /** Headers that have a variable of their own, have been dealt with, or pass for a setting (httpoxy, CVE-2016-5385). */
 const NO_VARIABLE = new Set([
@@ -55,7 +59,7 @@ export function requestVariables<T>(
   const original = req.originalUrl ?? url;
   const env: Record<string, string | T | undefined> = Object.create(null);
   for (const name of Object.keys(given)
-    .filter((name) => /^SSL_[A-Z0-9_]+$/.test(name))
+    .filter((name) => SSL_VARIABLE.test(name))
     .concat(WEB_SERVERS_OWN)) {
     // nginx sends empty ones for what there is not.
     if (given[name]) env[name] = given[name];

@@ -103,6 +103,28 @@ describe('the environment of a program', () => {
     expect(Object.values(await variables(overFastcgi, '/cgi-bin/env.sh', { params }))).not.toContain('/tmp/evil');
   });
 
+  it('has of SSL_* what mod_ssl tells of a connection, and nothing that OpenSSL takes for a setting', async () => {
+    const told = [
+      ...[
+        'SSL_PROTOCOL',
+        'SSL_CIPHER',
+        'SSL_CIPHER_USEKEYSIZE',
+        'SSL_SECURE_RENEG',
+        'SSL_COMPRESS_METHOD',
+        'SSL_TLS_SNI',
+      ],
+      ...['SSL_SESSION_ID', 'SSL_VERSION_LIBRARY', 'SSL_SRP_USER', 'SSL_SERVER_S_DN_CN', 'SSL_CLIENT_CERT_CHAIN_0'],
+    ];
+    const settings = ['SSL_CERT_FILE', 'SSL_CERT_DIR', 'SSL_DIR', 'SSL_CLIENT', 'XSSL_CIPHER', 'SSL_CIPHERS'];
+    const params = Object.fromEntries([...told, ...settings].map((name) => [name, 'x']));
+    const env = await variables(overFastcgi, '/cgi-bin/env.sh', { params });
+    expect(
+      Object.keys(env)
+        .filter((name) => name.includes('SSL_'))
+        .sort(),
+    ).toEqual(told.sort());
+  });
+
   it.each(DOORS)('over %s has nothing of the process but PATH', async (_, open) => {
     process.env.FCGI_TEST_SECRET = 'secret';
     try {
