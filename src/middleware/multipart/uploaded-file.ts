@@ -40,7 +40,8 @@ export class UploadedFile {
         throw error;
       await copy(this.path, path);
     }
-    await rm(this.path);
+    // Its folder may be gone already: the response has closed.
+    await rm(this.path, { force: true });
     this.path = path;
   }
 }

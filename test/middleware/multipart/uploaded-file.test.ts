@@ -35,6 +35,14 @@ describe('moveTo', () => {
     expect((await fs.stat(target)).mode & 0o777).toBe(0o600);
   });
 
+  it('has moved the file whose folder goes meanwhile, since the client has left', async () => {
+    vi.mocked(fs.link).mockImplementationOnce(async (from, to) => fs.rename(from, to));
+    const target = join(folder, 'kept');
+    await file.moveTo(target);
+    expect(file.path).toBe(target);
+    expect(await fs.readFile(target, 'utf8')).toBe('content');
+  });
+
   it.each([undefined, 'EXDEV'])('overwrites nothing, where a link fails with %s', async (code) => {
     if (code) vi.mocked(fs.link).mockRejectedValueOnce(failing(code));
     const target = join(folder, 'kept');
