@@ -9,10 +9,11 @@ import { haproxy } from './config/haproxy.ts';
 import { lighttpd } from './config/lighttpd.ts';
 import { modFcgid } from './config/mod-fcgid.ts';
 import { nginx } from './config/nginx.ts';
+import { plain } from './config/plain.ts';
 
 /** What a web server's configuration depends on. */
 export interface ConfigOptions {
-  /** Where the application listens. */
+  /** Where the application listens; an absolute path. */
   socket: Address;
   /** Where the web server is to listen. */
   listen: TcpAddress;
@@ -68,23 +69,23 @@ export const config = {
     const { program, multiplex } = values;
     const files = folderOf('files', values.files, name);
     const pages = folderOf('pages', values.pages, name);
-    const socket = parseAddress(values.socket);
+    const socket = socketOf(values.socket);
     process.stdout.write(CONFIGS[name]!({ socket, listen, program, multiplex, files, pages }));
   },
 };
+
+function socketOf(address: string): Address {
+  const socket = parseAddress(address);
+  // For Caddy, a port follows a colon; for Apache, a URL follows a bar.
+  return 'path' in socket ? { path: plain('socket', resolve(socket.path), /[:|]/) } : socket;
+}
 
 function folderOf(option: string, path: string | undefined, name: string): string | undefined {
   if (path === undefined) return undefined;
   if (!SENDERS.includes(name)) {
     throw fcgiError('FCGI_ERR_ARGUMENT', `--${option} is for ${SENDERS.join(', ')}: ${name} sends no files`);
   }
-  const folder = resolve(path);
-  // What quotes do not keep from meaning something to each of them; and what `offload` does not hand over.
-  if (folder === '/' || /[\p{Cc}"'`$\\{}%?*[\]]/u.test(folder)) {
-    throw fcgiError(
-      'FCGI_ERR_ARGUMENT',
-      `--${option} takes a folder without special characters in its path, not ${folder}`,
-    );
-  }
+  const folder = plain(option, resolve(path));
+  if (folder === '/') throw fcgiError('FCGI_ERR_ARGUMENT', `--${option} takes a folder, not all that there are`);
   return folder;
 }

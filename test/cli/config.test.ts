@@ -17,22 +17,37 @@ function printed(...args: string[]): string {
 
 const example = (name: string): string => readFileSync(join(PROJECT, 'examples/hello', name), 'utf8');
 
+/** The examples run from the folder of their socket. */
+const relative = (text: string): string => text.replaceAll(`${process.cwd()}/`, '');
+
 describe('fcgi config', () => {
   it('prints what examples/hello includes into nginx', () => {
-    expect(printed('nginx', '--socket', 'fcgi.sock', '--listen', '8082')).toBe(example('site.conf'));
+    expect(relative(printed('nginx', '--socket', 'fcgi.sock', '--listen', '8082'))).toBe(example('site.conf'));
   });
 
   it('prints what examples/hello has for Caddy, below its global options', () => {
     const [, site] = /^\t?\}\n\n(.*)/ms.exec(example('Caddyfile')) ?? [];
-    expect(printed('caddy', '--socket', 'fcgi.sock', '--listen', '8081')).toBe(site);
+    expect(relative(printed('caddy', '--socket', 'fcgi.sock', '--listen', '8081'))).toBe(site);
   });
 
-  it.each(['apache', 'lighttpd'])(
-    'writes the whole path of the socket for %s, which would look for it elsewhere',
-    (name) => {
-      expect(printed(name, '--socket', 'fcgi.sock')).toContain(join(process.cwd(), 'fcgi.sock'));
-    },
-  );
+  it.each([
+    ['nginx', [], (path: string) => `server "unix:${path}";`],
+    ['caddy', [], (path: string) => `reverse_proxy "unix/${path}" {`],
+    ['caddy', ['--pages', '/srv'], (path: string) => `php_fastcgi "unix/${path}" {`],
+    ['apache', [], (path: string) => `ProxyPass / "unix:${path}|fcgi://app/" `],
+    ['apache', ['--pages', '/srv'], (path: string) => `SetHandler "proxy:unix:${path}|fcgi://app"`],
+    ['lighttpd', [], (path: string) => `"socket" => "${path}"`],
+    ['haproxy', [], (path: string) => `server app "unix@${path}" proto fcgi`],
+    ['h2o', [], (path: string) => `port: "${path}"`],
+  ])('writes the whole path of the socket for %s %j, and in quotes: spaces may be in it', (name, more, line) => {
+    expect(printed(name, ...more)).toContain(line(join(process.cwd(), 'fcgi.sock')));
+    expect(printed(name, '--socket', '/run/my app;/a.sock', ...more)).toContain(line('/run/my app;/a.sock'));
+  });
+
+  it.each(['"', "'", '$', '\\', '{', '\n', '%', '|', ':'])('refuses a socket with %j in its path', (char) => {
+    const error = expect.objectContaining({ code: 'FCGI_ERR_ARGUMENT' });
+    expect(() => printed('nginx', '--socket', `/run/a${char}b.sock`)).toThrow(error);
+  });
 
   it('has the application on ./fcgi.sock and the web server on port 8080 of this machine unless told', () => {
     expect(printed('nginx')).toBe(printed('nginx', '--socket', './fcgi.sock', '--listen', '127.0.0.1:8080'));
@@ -84,6 +99,7 @@ describe('fcgi config', () => {
     ['a name that is none', ['constructor']],
     ['two names', ['nginx', 'caddy']],
     ['mod_fcgid without the program that it is to start', ['mod_fcgid']],
+    ['a program in quotes for mod_fcgid', ['mod_fcgid', '--program', '/usr/bin/node "/srv/an app.js"']],
     ['a path to listen on', ['nginx', '--listen', './nginx.sock']],
   ])('refuses %s', (_, args) => {
     expect(() => printed(...args)).toThrow(expect.objectContaining({ code: 'FCGI_ERR_ARGUMENT' }));

@@ -40,7 +40,7 @@ export class App {
     const folder = temporaryFolder();
     // Where the tests are root's, Apache is somebody else: it refuses to serve as root.
     chmodSync(folder, 0o711);
-    this.socket = join(folder, 'fcgi.sock');
+    this.socket = join(folder, 'the app.sock');
     const args = ['--expose-gc', join(PROJECT, 'test/servers/app.js'), this.socket];
     this.program = new Program(process.execPath, args, folder, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     const { child } = this.program;

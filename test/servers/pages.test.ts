@@ -76,7 +76,7 @@ const FILES = {
 
 const folder = temporaryFolder();
 const site = join(folder, 'site');
-const socket = { path: join(folder, 'app.sock') };
+const socket = { path: join(folder, 'the app.sock') };
 /** What the page that streams waits for. */
 let go = () => {};
 

@@ -1,10 +1,9 @@
-import { resolve } from 'node:path';
 import { formatAddress } from '../../adapters/address.ts';
 import type { ConfigOptions } from '../config.ts';
 
 export function apache({ socket, listen, files, pages }: ConfigOptions): string {
   // Over a unix socket, the host is but a name that tells this worker from others.
-  const upstream = 'path' in socket ? `unix:${resolve(socket.path)}|fcgi://app` : `fcgi://${formatAddress(socket)}`;
+  const upstream = 'path' in socket ? `unix:${socket.path}|fcgi://app` : `fcgi://${formatAddress(socket)}`;
   return `# Apache: put this beside your other sites, as /etc/apache2/sites-enabled/app.conf. It needs its event MPM and three
 # modules: \`a2enmod proxy proxy_fcgi env\`.
 
@@ -46,7 +45,7 @@ ${files === undefined ? '' : sendFiles(files)}</VirtualHost>
 const PARAMETERS = 'enablereuse=on ttl=60 timeout=60 flushpackets=auto';
 
 function everything(upstream: string): string {
-  return `  ProxyPass / ${upstream}/ ${PARAMETERS}
+  return `  ProxyPass / "${upstream}/" ${PARAMETERS}
 `;
 }
 

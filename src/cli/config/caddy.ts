@@ -14,7 +14,7 @@ ${pages === undefined ? everything(upstream, files) : pagesOf(pages, upstream, f
 
 function everything(upstream: string, files: string | undefined): string {
   return `	# reverse_proxy and not php_fastcgi: the latter looks for .php files and rewrites what it does not find.
-	reverse_proxy ${upstream} {
+	reverse_proxy "${upstream}" {
 		transport fastcgi
 
 		# What the app writes goes on at once. Without this, Caddy keeps what has no Content-Length until 4 KB are
@@ -33,7 +33,7 @@ function pagesOf(folder: string, upstream: string, files: string | undefined): s
 
 	route {
 		# Pages by their files' names, as PHP's.
-		php_fastcgi ${upstream} {
+		php_fastcgi "${upstream}" {
 			split .jhtml
 			# Which page /about or / is, the app knows, too. Caddy would lose the query where it redirects to a folder,
 			# and parts of a path behind a page.
@@ -57,7 +57,7 @@ ${indented(handleFiles(files))}		}
 
 		# Everything else, folders too, is asked of the app: /about may be about.jhtml, /users/7 may be users/[id].jhtml,
 		# / is index.jhtml, and what is not there is 404.jhtml.
-		reverse_proxy ${upstream} {
+		reverse_proxy "${upstream}" {
 			transport fastcgi
 			flush_interval -1
 			header_down -Status

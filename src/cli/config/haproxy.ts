@@ -36,7 +36,7 @@ ${multiplex ? SAFE : ALWAYS}
 
   # HAProxy's user must be allowed to write to a socket. Where \`global\` has a \`chroot\`, as in Debian, it looks for the
   # path in there: for /run/app.sock it would be /var/lib/haproxy/run/app.sock.
-  server app ${server} proto fcgi
+  server app "${server}" proto fcgi
   use-fcgi-app app
 
 fcgi-app app

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { type Address, formatAddress } from '../../adapters/address.ts';
 import type { ConfigOptions } from '../config.ts';
 
@@ -50,7 +49,7 @@ ${pages === undefined ? everything(app) : pagesOf(pages, app)}}
 function appOf(socket: Address, program: string | undefined, files: string | undefined): string {
   const where =
     'path' in socket
-      ? `"socket" => ${quoted(resolve(socket.path))},`
+      ? `"socket" => ${quoted(socket.path)},`
       : `"host" => ${quoted(socket.host)},\n"port" => ${socket.port},`;
   const start =
     program === undefined

@@ -1,12 +1,14 @@
 import { formatAddress } from '../../adapters/address.ts';
 import { fcgiError } from '../../core/errors.ts';
 import type { ConfigOptions } from '../config.ts';
+import { plain } from './plain.ts';
 
 export function modFcgid({ listen, program = '' }: ConfigOptions): string {
   const file = program.split(/\s+/).findLast((word) => word.startsWith('/'));
   if (file === undefined) {
     throw fcgiError('FCGI_ERR_ARGUMENT', 'mod_fcgid starts the app itself: --program says how, with absolute paths');
   }
+  plain('program', program);
   const here = formatAddress(listen);
   return `# Apache with mod_fcgid, which starts the app itself: put this beside your other sites, as
 # /etc/apache2/sites-enabled/app.conf. It needs two modules: \`a2enmod fcgid alias\`.

@@ -45,7 +45,7 @@ export function nginx({ socket, listen, files, pages }: ConfigOptions): string {
 
 upstream app {
   # The user that nginx's workers run as must be allowed to write to the socket.
-  server ${formatAddress(socket)};
+  server "${formatAddress(socket)}";
   # Idle connections that are kept: without it, and fastcgi_keep_conn below, every request pays for a new one.
   keepalive 16;
 }
