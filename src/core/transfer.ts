@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import send from 'send';
+import { fcgiError } from './errors.ts';
 import { type OffloadFunction, takesOffload } from './offload.ts';
 import { ANSWERING } from './send.ts';
 
@@ -20,6 +21,7 @@ export interface TransferOptions extends send.SendOptions {
  * ECONNABORTED a client that has left.
  *
  * @param path Percent-encoded; below `options.root`, if there is one.
+ * @throws FcgiError FCGI_ERR_OPTION: `end` is less than `start`.
  */
 export function transfer(
   req: IncomingMessage,
@@ -28,6 +30,8 @@ export function transfer(
   { setHeaders, offload, ...options }: TransferOptions,
   done: (error?: Error) => void,
 ): void {
+  const { start = 0, end = start } = options;
+  if (end < start) throw fcgiError('FCGI_ERR_OPTION', `A part of a file cannot begin at ${start} and end at ${end}`);
   (res as { [ANSWERING]?: true })[ANSWERING] = true;
   const stream = send(req, path, options);
   let takeBack = () => {};

@@ -238,6 +238,18 @@ describe.each(DOORS)('over %s', (_, open) => {
       expect((await ask('/')).text).toBe('thrown');
     });
 
+    it.each([{ start: 4, end: 2 }, { start: 4, end: 3 }, { end: -1 }])(
+      'throws for a part that ends before it begins: %j',
+      async (options) => {
+        const file = join(folderOf(FILES), 'nums.txt');
+        const ask = await serve((res) => {
+          expect(() => res.sendFile(file, options)).toThrow(expect.objectContaining({ code: 'FCGI_ERR_OPTION' }));
+          res.end('thrown');
+        });
+        expect((await ask('/')).text).toBe('thrown');
+      },
+    );
+
     it('calls back once the answer is out, be it HEAD or 304', async () => {
       const folder = folderOf(FILES);
       const called: unknown[] = [];
