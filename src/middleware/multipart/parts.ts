@@ -62,7 +62,8 @@ const HEADER_SLACK = 8192;
 
 /**
  * busboy's Dicer finds the parts and their headers; not busboy's own class, which leaves out what it does not understand
- * without a word. It cuts each chunk at once, and no more is read of the request until what came of it is wanted.
+ * without a word. It cuts each chunk at once, and no more is read of the request until what came of it is wanted. At a line of
+ * a header that is none it ends that header, and does not tell: nobody sees the lines behind it.
  */
 class PartReader {
   readonly #req: IncomingMessage;

@@ -127,6 +127,12 @@ describe('a malformed form', () => {
   });
 });
 
+it('sees nothing of a header behind a line that is none', async () => {
+  const lines = ['Content-Disposition: form-data; name="a"', 'nonsense', 'Content-Transfer-Encoding: base64'];
+  const body = form(part('a', 'eA==', { header: lines.join('\r\n') }));
+  expect(await told(requestOf([body]))).toEqual([['a', undefined, 'eA==']]);
+});
+
 describe('a limit', () => {
   const fields = (count: number) => form(...Array.from({ length: count }, (_, i) => part(`${i}`, 'x')));
   const file = (size: number) => part('f', Buffer.alloc(size), { filename: 'f' });
