@@ -128,7 +128,8 @@ function webResponse({ status, statusText, headers, stdout }: FcgiResponse): Res
 
 function webBody(status: number, stdout: Readable): ConstructorParameters<typeof Response>[0] {
   if (BODILESS.has(status)) {
-    stdout.resume();
+    // What comes of it is nobody's: no reader can be told that it was cut off.
+    stdout.on('error', () => {}).resume();
     return null;
   }
   // All of it has come, as it mostly has of a small answer: no stream is built.

@@ -145,6 +145,20 @@ describe('the response of fetch', () => {
     await app.until(() => app.sockets.size === 0);
   });
 
+  it.each([204, 205, 304])('of status %i, cut off behind its head is no uncaught exception', async (status) => {
+    const { app, client } = await talk((request) => request.stdout(`Status: ${status}\r\n\r\n`));
+    expect((await client.fetch('/')).status).toBe(status);
+    const uncaught: unknown[] = [];
+    const onUncaught = (error: unknown) => uncaught.push(error);
+    process.on('uncaughtException', onUncaught);
+    app.requests[0].socket.end();
+    await app.until(() => app.sockets.size === 0);
+    await client.close();
+    await new Promise(setImmediate);
+    process.off('uncaughtException', onUncaught);
+    expect(uncaught).toEqual([]);
+  });
+
   it('cannot have a status that the web does not know', async () => {
     const { app, client } = await talk((request) => request.stdout('Status: 999\r\n\r\n').end());
     expect(await codeOf(client.fetch('/'))).toBe('FCGI_ERR_CLIENT_PROTOCOL');
