@@ -21,6 +21,8 @@ export interface ConnectionOwner {
   readonly keepAliveTimeout: number;
   /** A request on it is over. */
   onFree(connection: ClientConnection): void;
+  /** It takes no more requests, and closes when those under way are over. */
+  onRetired(): void;
   onClosed(connection: ClientConnection): void;
 }
 
@@ -35,15 +37,21 @@ export class ClientConnection implements RecordHandler {
   served = 0;
   /** Requests under way. */
   live = 0;
+  /** It takes no more, and closes when those under way are over. */
+  retired = false;
 
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
-  readonly #parser = new RecordParser(this);
+  #parser = new RecordParser(this);
   /** By id - 1. */
   readonly #exchanges: (Exchange | undefined)[] = [];
   /** Given up, and not ended yet: until then nothing new is begun, and no id used again. */
   readonly #aborted = new Set<number>();
   #closed = false;
+  /** Requests have ended in the chunk that is being read: none begins before its end, lest the rest be taken for its answer. */
+  #freed = false;
+  /** Where in that chunk the last of them ended; 0 if its end came in pieces. */
+  #freedAt = 0;
   /** What waits to leave in one write, while a request is begun. */
   #gathered: Part[] | undefined;
   #gatheredBytes = 0;
@@ -60,7 +68,8 @@ export class ClientConnection implements RecordHandler {
   }
 
   get hasRoom(): boolean {
-    if (this.#closed || this.#aborted.size > 0 || this.live >= this.#owner.capacity) return false;
+    if (this.#closed || this.retired || this.#freed || this.#aborted.size > 0) return false;
+    if (this.live >= this.#owner.capacity) return false;
     return this.flags === FCGI_KEEP_CONN || this.served === 0;
   }
 
@@ -110,12 +119,16 @@ export class ClientConnection implements RecordHandler {
       this.#aborted.add(id);
       this.write(encodeAbortRequest(id));
       this.regulate();
-    } else if (!whole || this.flags !== FCGI_KEEP_CONN || (this.live === 0 && this.#aborted.size > 0)) {
+    } else if (
+      !whole ||
+      this.flags !== FCGI_KEEP_CONN ||
+      (this.live === 0 && (this.retired || this.#aborted.size > 0))
+    ) {
       this.destroy();
     } else {
       if (this.live === 0) this.#socket.setTimeout(this.#owner.keepAliveTimeout).unref();
       this.regulate();
-      this.#owner.onFree(this);
+      this.#freed = true;
     }
   }
 
@@ -153,13 +166,16 @@ export class ClientConnection implements RecordHandler {
       if (!(error instanceof FcgiError)) throw error;
       this.destroy(fcgiError('FCGI_ERR_CLIENT_PROTOCOL', `What came is no answer: ${error.message}`, error));
     }
+    if (this.#freed) this.#onFreed(chunk);
   }
 
-  onRecord(type: number, id: number, chunk: Buffer, start: number): void {
+  onRecord(type: number, id: number, chunk: Buffer, start: number, end: number): void {
     switch (type) {
       case FCGI_END_REQUEST:
-        if (this.#aborted.delete(id)) this.#owner.onFree(this);
-        else this.#exchanges[id - 1]?.onEnd(decodeEndRequest(chunk, start));
+        this.#freedAt = start > 0 ? end : 0;
+        if (this.#aborted.delete(id)) this.#freed = true;
+        else if (this.#exchanges[id - 1] === undefined) this.#onStray(id);
+        else this.#exchanges[id - 1]!.onEnd(decodeEndRequest(chunk, start));
         break;
       case FCGI_GET_VALUES_RESULT:
       case FCGI_UNKNOWN_TYPE:
@@ -170,15 +186,48 @@ export class ClientConnection implements RecordHandler {
   }
 
   onData(type: number, id: number, chunk: Buffer, start: number, end: number): void {
-    if (type === FCGI_STDOUT) this.#exchanges[id - 1]?.onStdout(copy(chunk, start, end));
-    else if (type === FCGI_STDERR) this.#exchanges[id - 1]?.onStderr(copy(chunk, start, end));
-    else throw notFromApplication(type);
+    if (type !== FCGI_STDOUT && type !== FCGI_STDERR) throw notFromApplication(type);
+    const exchange = this.#exchanges[id - 1];
+    if (exchange === undefined) this.#onStray(id);
+    else if (type === FCGI_STDOUT) exchange.onStdout(copy(chunk, start, end));
+    else exchange.onStderr(copy(chunk, start, end));
   }
 
   /** FCGI_END_REQUEST is the end: PHP-FPM sends no other. */
   onDataEnd(): void {}
 
   onUnknown(): void {}
+
+  /** Others can begin, unless it is out of step. */
+  #onFreed(chunk: Buffer): void {
+    this.#freed = false;
+    if (this.#closed) return;
+    if (this.live === 0 && this.#freedAt !== chunk.length && !this.#isBetweenRecords()) this.destroy();
+    else this.#owner.onFree(this);
+  }
+
+  #isBetweenRecords(): boolean {
+    try {
+      this.#parser.end();
+    } catch {
+      return false;
+    }
+    this.#parser = new RecordParser(this);
+    return true;
+  }
+
+  /** More of a request that has ended: it could be taken for another one's. */
+  #onStray(id: number): void {
+    if (this.#aborted.has(id)) return;
+    if (this.live === 0) this.destroy();
+    else this.#retire();
+  }
+
+  #retire(): void {
+    if (this.retired) return;
+    this.retired = true;
+    this.#owner.onRetired();
+  }
 
   #onDrain(): void {
     for (const exchange of this.#exchanges) exchange?.onDrain();

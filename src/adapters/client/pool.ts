@@ -22,6 +22,8 @@ export class Pool implements ConnectionOwner {
   readonly #settings: ClientSettings;
   readonly #onRoom: () => void;
   readonly #connections = new Set<ClientConnection>();
+  /** Of these, those that take no more requests: others take their places. */
+  #retired = 0;
   /** Requests that wait for a connection to be opened for them. */
   #connecting = 0;
   /** Requests that one connection takes at a time; undefined until it is asked for. */
@@ -52,7 +54,7 @@ export class Pool implements ConnectionOwner {
     if (this.#kept() !== undefined) return true;
     // One that is being opened may take others as well.
     if (this.#capacity !== 1 && this.#connecting > 0) return false;
-    return this.#connections.size + this.#connecting < this.#settings.connections;
+    return this.#count < this.#settings.connections;
   }
 
   /** There must be room. */
@@ -81,7 +83,17 @@ export class Pool implements ConnectionOwner {
 
   onClosed(connection: ClientConnection): void {
     this.#connections.delete(connection);
+    if (connection.retired) this.#retired--;
     this.#onRoom();
+  }
+
+  onRetired(): void {
+    this.#retired++;
+    this.#onRoom();
+  }
+
+  get #count(): number {
+    return this.#connections.size - this.#retired + this.#connecting;
   }
 
   #kept(): ClientConnection | undefined {
@@ -119,7 +131,7 @@ export class Pool implements ConnectionOwner {
 
   #open(exchange: Exchange): void {
     // A kept connection that was found closed is told from the others by nothing: they make room.
-    if (exchange.retried && this.#connections.size + this.#connecting >= this.#settings.connections) {
+    if (exchange.retried && this.#count >= this.#settings.connections) {
       for (const connection of this.#connections) if (connection.live === 0) connection.destroy();
     }
     const keep = this.#settings.keepAlive || this.capacity > 1;

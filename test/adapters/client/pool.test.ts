@@ -22,6 +22,10 @@ afterEach(() => door.close());
 
 const bodyOf = async (response: Promise<FcgiResponse>) => text((await response).stdout);
 
+/** An answer to the request of id 1, to be written at once. */
+const whole = (body: string) =>
+  Buffer.concat([record(FCGI_STDOUT, 1, Buffer.from(HEAD + body)), record(FCGI_END_REQUEST, 1, Buffer.alloc(8))]);
+
 describe('connections', () => {
   it('are closed after one request unless they are to be kept', async () => {
     const { app, client } = await talk((request) => request.answer(''));
@@ -75,6 +79,48 @@ describe('connections', () => {
     app.requests[0].stdout(`${HEAD}for nobody`).end();
     await app.until(() => app.sockets.size === 0);
     expect(await bodyOf(client.request(GET))).toBe('');
+  });
+
+  it.each<[string, (stray: Buffer) => Buffer]>([
+    ['more', (stray) => stray],
+    ['a part of a record', (stray) => stray.subarray(0, 30)],
+    ['a part of a header', (stray) => stray.subarray(0, 5)],
+  ])('that say %s behind the end of an answer are not used again', async (_, cut) => {
+    const { app, client } = await talk(
+      (request, { requests }) => {
+        if (requests.length === 1) request.socket.write(Buffer.concat([whole('first'), cut(whole('stray'))]));
+        else request.answer('second');
+      },
+      { keepAlive: true, connections: 1 },
+    );
+    const answers = [client.request(GET), client.request(GET)].map(bodyOf);
+    expect(await Promise.all(answers)).toEqual(['first', 'second']);
+    expect(app.connections).toBe(2);
+  });
+
+  it.each<[string, (answer: Buffer) => Buffer[]]>([
+    ['in pieces', (answer) => [answer.subarray(0, -10), answer.subarray(-10, -3), answer.subarray(-3)]],
+    [
+      'with padding',
+      (answer) => {
+        const padded = Buffer.concat([answer, Buffer.alloc(5)]);
+        padded[answer.length - 10] = 5;
+        return [padded];
+      },
+    ],
+  ])('are used again where the end of an answer comes %s', async (_, pieces) => {
+    const { app, client } = await talk(
+      async ({ socket }) => {
+        socket.setNoDelay();
+        for (const piece of pieces(whole('x'))) {
+          socket.write(piece);
+          await new Promise(setImmediate);
+        }
+      },
+      { keepAlive: true, connections: 1 },
+    );
+    for (let i = 0; i < 3; i++) expect(await bodyOf(client.request(GET))).toBe('x');
+    expect(app.connections).toBe(1);
   });
 
   it('may be kept for ever', async () => {
@@ -144,10 +190,7 @@ describe('connecting', () => {
 
 /** An application with a backlog of one, which accepts nobody until it is told to. */
 async function blocked(path: string): Promise<Program> {
-  const answer = Buffer.concat([
-    record(FCGI_STDOUT, 1, Buffer.from(`${HEAD}hello`)),
-    record(FCGI_END_REQUEST, 1, Buffer.alloc(8)),
-  ]).toString('base64');
+  const answer = whole('hello').toString('base64');
   const script = `
     const server = require('node:net').createServer((socket) => {
       socket.once('data', () => socket.end(Buffer.from('${answer}', 'base64')));
@@ -333,6 +376,21 @@ describe('a multiplexed connection', () => {
     expect(await bodyOf(quick)).toBe('quick');
     app.requests[0].end();
     expect(Buffer.concat(await stdout.toArray()).equals(body)).toBe(true);
+  });
+
+  it('that says more of a request that has ended takes no others, and what is under way goes on', async () => {
+    const { app, client } = await mpx(10, () => {});
+    const answers = [1, 2].map(() => bodyOf(client.request(GET)));
+    await app.until(() => app.requests.length === 2);
+    app.requests[0].socket.write(Buffer.concat([whole('one'), whole('stray')]));
+    expect(await answers[0]).toBe('one');
+    const third = bodyOf(client.request(GET));
+    await app.until(() => app.requests.length === 3);
+    expect(app.requests[2].socket).not.toBe(app.requests[1].socket);
+    app.requests[2].answer('three');
+    app.requests[1].answer('two');
+    expect(await Promise.all([answers[1], third])).toEqual(['two', 'three']);
+    await app.until(() => !app.sockets.has(app.requests[1].socket));
   });
 
   it('fails with all that are on it', async () => {
