@@ -80,18 +80,17 @@ export type SpoolLimits = Pick<ClientLimits, 'maxBufferedBytes' | 'maxSpooledByt
 export async function spool(body: Outgoing, limits: SpoolLimits, signal: AbortSignal | undefined): Promise<Outgoing> {
   const stream = body.stream!;
   const backlog = new Backlog(limits.maxBufferedBytes);
-  const onAbort = () => stream.destroy(signal!.reason);
+  let onAbort = () => {};
+  // A generator that waits is destroyed when it goes on: whoever gives up does not wait for that.
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      stream.destroy(signal!.reason);
+      reject(signal!.reason);
+    };
+  });
   signal?.addEventListener('abort', onAbort);
   try {
-    let length = 0;
-    for await (const chunk of stream) {
-      const bytes = toBytes(chunk);
-      length += bytes.length;
-      if (length > limits.maxSpooledBytes) {
-        throw fcgiError('FCGI_ERR_BODY_TOO_LARGE', `The body has more than ${limits.maxSpooledBytes} bytes`);
-      }
-      backlog.push(bytes);
-    }
+    const length = await Promise.race([keep(stream, backlog, limits.maxSpooledBytes), aborted]);
     signal?.throwIfAborted();
     return new Outgoing(undefined, readableFrom(backlog), length);
   } catch (error) {
@@ -100,6 +99,18 @@ export async function spool(body: Outgoing, limits: SpoolLimits, signal: AbortSi
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }
+}
+
+/** Resolves with the number of bytes. */
+async function keep(stream: Readable, backlog: Backlog, maxBytes: number): Promise<number> {
+  let length = 0;
+  for await (const chunk of stream) {
+    const bytes = toBytes(chunk);
+    length += bytes.length;
+    if (length > maxBytes) throw fcgiError('FCGI_ERR_BODY_TOO_LARGE', `The body has more than ${maxBytes} bytes`);
+    backlog.push(bytes);
+  }
+  return length;
 }
 
 /** A stream's chunk, which is text if it has an encoding. */

@@ -13,6 +13,7 @@ import {
   FCGI_STDOUT,
   FCGI_UNKNOWN_ROLE,
 } from '../../../src/adapters/fastcgi/protocol.ts';
+import { deferred } from '../../core/pair.ts';
 import { application, clientOf, codeOf, GET, HEAD, POST, type Received, record, talk } from './application.ts';
 
 describe('a request', () => {
@@ -457,6 +458,22 @@ describe('a signal', () => {
     controller.abort(reason);
     await expect(answer).rejects.toBe(reason);
     expect([body.destroyed, app.connections]).toEqual([true, 0]);
+  });
+
+  it('gives up one whose body is waited for by a generator', async () => {
+    const { app, client } = await talk(() => {});
+    const controller = new AbortController();
+    const begun = deferred<void>();
+    async function* body() {
+      yield 'half';
+      begun.resolve();
+      await new Promise(() => {});
+    }
+    const answer = client.request(POST, body(), { signal: controller.signal });
+    await begun.promise;
+    controller.abort(reason);
+    await expect(answer).rejects.toBe(reason);
+    expect(app.connections).toBe(0);
   });
 
   it('breaks off the body of an answer', async () => {
