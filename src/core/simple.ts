@@ -64,9 +64,16 @@ export class SimpleContext {
     const stdout = addAbortSignal(signal, new CgiOutput(this.#res));
     // `run` tells it.
     stdout.on('error', () => {});
-    stdout.on('pipe', (source) => this.#sources.add(source));
+    // One that fails stays piped, though nothing more will come of it.
+    const onClose = function (this: Readable) {
+      this.unpipe(stdout);
+    };
+    stdout.on('pipe', (source) => {
+      this.#sources.add(source.on('close', onClose));
+      if (source.closed) source.unpipe(stdout);
+    });
     stdout.on('unpipe', (source) => {
-      this.#sources.delete(source);
+      this.#sources.delete(source.off('close', onClose));
       if (signal.aborted) source.destroy();
     });
     this.#stdout = stdout;

@@ -173,6 +173,42 @@ describe('stdout', () => {
     expect(await site.ask()).toMatchObject({ status: 200, body: 'sent' });
   });
 
+  it.each<[how: string, fail: (source: Readable) => unknown]>([
+    ['fails', (source) => source.on('error', () => {}).destroy(new Error('no'))],
+    ['is destroyed', (source) => source.destroy()],
+  ])('does not wait for a source that %s', async (_how, fail) => {
+    const failing: SimpleHandler = ({ stdout }) => {
+      const source = new Readable({ read() {} });
+      stdout.write(`${HEAD}body`);
+      source.pipe(stdout);
+      setImmediate(fail, source);
+    };
+    for (const handler of [failing, async (context: SimpleContext) => failing(context)]) {
+      expect((await (await serveSimple(handler)).ask()).body).toBe('body');
+    }
+  });
+
+  it('does not wait for a source that was closed before', async () => {
+    const source = new Readable({ read() {} });
+    await once(source.destroy(), 'close');
+    const site = await serveSimple(({ stdout }) => {
+      stdout.write(`${HEAD}body`);
+      source.pipe(stdout);
+    });
+    expect((await site.ask()).body).toBe('body');
+  });
+
+  it('leaves no listener on a source that others read as well', async () => {
+    const source = new Readable({ read() {} });
+    const site = await serveSimple(async ({ stdout }) => {
+      stdout.write(`${HEAD}body`);
+      source.pipe(stdout);
+      source.unpipe(stdout);
+    });
+    await site.ask();
+    expect(source.listenerCount('close')).toBe(0);
+  });
+
   it('is destroyed when the client leaves, with what is piped into it; that is no error of the handler', async () => {
     const source = new Readable({
       read() {
