@@ -45,8 +45,6 @@ export class ClientConnection implements RecordHandler {
   #parser = new RecordParser(this);
   /** By id - 1. */
   readonly #exchanges: (Exchange | undefined)[] = [];
-  /** Given up, and not ended yet: until then nothing new is begun, and no id used again. */
-  readonly #aborted = new Set<number>();
   #closed = false;
   /** Requests have ended in the chunk that is being read: none begins before its end, lest the rest be taken for its answer. */
   #freed = false;
@@ -68,8 +66,7 @@ export class ClientConnection implements RecordHandler {
   }
 
   get hasRoom(): boolean {
-    if (this.#closed || this.retired || this.#freed || this.#aborted.size > 0) return false;
-    if (this.live >= this.#owner.capacity) return false;
+    if (this.#closed || this.retired || this.#freed || this.live >= this.#owner.capacity) return false;
     return this.flags === FCGI_KEEP_CONN || this.served === 0;
   }
 
@@ -109,27 +106,27 @@ export class ClientConnection implements RecordHandler {
   /**
    * The request is over.
    *
-   * @param whole The application ended it, and has all that it was sent: its id, or the connection, can be used again.
+   * @param ended By the application.
+   * @param sent It has all that it was to be sent. If it is both, its id, or the connection, can be used again.
    */
-  release(id: number, whole: boolean): void {
+  release(id: number, ended: boolean, sent: boolean): void {
     this.#exchanges[id - 1] = undefined;
     this.live--;
     if (this.#closed) return;
-    if (!whole && this.live > 0) {
-      this.#aborted.add(id);
-      this.write(encodeAbortRequest(id));
-      this.regulate();
-    } else if (
-      !whole ||
-      this.flags !== FCGI_KEEP_CONN ||
-      (this.live === 0 && (this.retired || this.#aborted.size > 0))
-    ) {
+    const whole = ended && sent;
+    if (this.live === 0 && (!whole || this.retired || this.flags !== FCGI_KEEP_CONN)) {
       this.destroy();
-    } else {
-      if (this.live === 0) this.#socket.setTimeout(this.#owner.keepAliveTimeout).unref();
-      this.regulate();
-      this.#freed = true;
+      return;
     }
+    if (whole) {
+      if (this.live === 0) this.#socket.setTimeout(this.#owner.keepAliveTimeout).unref();
+      this.#freed = true;
+    } else {
+      if (!ended) this.write(encodeAbortRequest(id));
+      // More of it may come, even behind its end: Go's net/http/fcgi ends at once what is given up, and then lets it speak.
+      this.#retire();
+    }
+    this.regulate();
   }
 
   /** Whether it is read: a slow reader holds back his own answer, but nobody else's. To be called when that may change. */
@@ -173,8 +170,7 @@ export class ClientConnection implements RecordHandler {
     switch (type) {
       case FCGI_END_REQUEST:
         this.#freedAt = start > 0 ? end : 0;
-        if (this.#aborted.delete(id)) this.#freed = true;
-        else if (this.#exchanges[id - 1] === undefined) this.#onStray(id);
+        if (this.#exchanges[id - 1] === undefined) this.#onStray();
         else this.#exchanges[id - 1]!.onEnd(decodeEndRequest(chunk, start));
         break;
       case FCGI_GET_VALUES_RESULT:
@@ -188,7 +184,7 @@ export class ClientConnection implements RecordHandler {
   onData(type: number, id: number, chunk: Buffer, start: number, end: number): void {
     if (type !== FCGI_STDOUT && type !== FCGI_STDERR) throw notFromApplication(type);
     const exchange = this.#exchanges[id - 1];
-    if (exchange === undefined) this.#onStray(id);
+    if (exchange === undefined) this.#onStray();
     else if (type === FCGI_STDOUT) exchange.onStdout(copy(chunk, start, end));
     else exchange.onStderr(copy(chunk, start, end));
   }
@@ -217,8 +213,7 @@ export class ClientConnection implements RecordHandler {
   }
 
   /** More of a request that has ended: it could be taken for another one's. */
-  #onStray(id: number): void {
-    if (this.#aborted.has(id)) return;
+  #onStray(): void {
     if (this.live === 0) this.destroy();
     else this.#retire();
   }

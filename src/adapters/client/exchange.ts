@@ -210,7 +210,7 @@ export class Exchange implements OutflowTarget, BodySource {
 
   // ---- How it ends -------------------------------------------------------------------------------
 
-  /** @param ended The application ended it, and may get another one on the same connection. */
+  /** @param ended By the application. */
   fail(error: unknown, ended = false): void {
     if (this.over) return;
     this.#leave(ended);
@@ -242,7 +242,7 @@ export class Exchange implements OutflowTarget, BodySource {
     this.#inputs = [];
     const connection = this.#connection;
     this.#connection = undefined;
-    connection?.release(this.#id, ended && sent);
+    connection?.release(this.#id, ended, sent);
   }
 
   #close(): void {

@@ -3,7 +3,7 @@ import { positiveFrom } from '../fastcgi/limits.ts';
 
 /** What a client takes at most. Bytes, counts and milliseconds; `Infinity` for no limit. */
 export interface ClientLimits {
-  /** Connections to one address. Default 100. */
+  /** Connections to one address that take requests: not those that wait for their last ones to end. Default 100. */
   connections: number;
   /** Requests that wait for a connection. Over it: FCGI_ERR_CLIENT_OVERLOADED. Default 10000. */
   maxQueued: number;

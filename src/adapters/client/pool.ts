@@ -22,7 +22,7 @@ export class Pool implements ConnectionOwner {
   readonly #settings: ClientSettings;
   readonly #onRoom: () => void;
   readonly #connections = new Set<ClientConnection>();
-  /** Of these, those that take no more requests: others take their places. */
+  /** Of these, those that take no more requests: they do not count, lest new ones wait for what may go on for long. */
   #retired = 0;
   /** Requests that wait for a connection to be opened for them. */
   #connecting = 0;

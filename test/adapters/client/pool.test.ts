@@ -7,7 +7,6 @@ import type { Body, ClientOptions, FcgiResponse, Params } from '../../../src/ada
 import {
   encodeGetValuesResult,
   FCGI_ABORT_REQUEST,
-  FCGI_BEGIN_REQUEST,
   FCGI_CANT_MPX_CONN,
   FCGI_END_REQUEST,
   FCGI_GET_VALUES,
@@ -341,8 +340,8 @@ describe('a multiplexed connection', () => {
     ]);
   });
 
-  it('has a request given up by FCGI_ABORT_REQUEST, and takes no others until that has ended', async () => {
-    const { app, client } = await mpx(10, () => {});
+  it('has a request given up by FCGI_ABORT_REQUEST, and takes no others, since more of it may come', async () => {
+    const { app, client } = await mpx(10, () => {}, { connections: 1 });
     const controller = new AbortController();
     const given = client.request(GET, '', { signal: controller.signal });
     const other = bodyOf(client.request(GET));
@@ -350,19 +349,43 @@ describe('a multiplexed connection', () => {
     controller.abort(new Error('enough'));
     await expect(given).rejects.toThrow('enough');
     await app.until(() => app.records.some(([type, id]) => type === FCGI_ABORT_REQUEST && id === 1));
+    // Go's net/http/fcgi ends it at once, and again with what its handler still says.
+    app.requests[0].end();
 
     const later = bodyOf(client.request({ ...GET, A: 'later' }));
     await app.until(() => app.requests.length === 3);
     expect(app.requests[2].socket).not.toBe(app.requests[0].socket);
+    app.requests[0].stdout(`${HEAD}what still comes`).end();
     app.requests[2].answer('later');
-    app.requests[0].stdout('what still comes').end();
     app.requests[1].answer('other');
     expect(await Promise.all([other, later])).toEqual(['other', 'later']);
+    await app.until(() => !app.sockets.has(app.requests[0].socket));
     const again = bodyOf(client.request(GET));
     await app.until(() => app.requests.length === 4);
+    expect(app.requests[3].socket).toBe(app.requests[2].socket);
     app.requests[3].answer('again');
     expect(await again).toBe('again');
-    expect(app.records.filter(([type]) => type === FCGI_BEGIN_REQUEST)).toHaveLength(4);
+  });
+
+  it('whose application ends a request before it has all of the body lets the next ones not wait for the others', async () => {
+    const { app, client } = await mpx(10, () => {}, { connections: 1 });
+    const live = client.request(GET);
+    const body = new Readable({ read() {} });
+    body.push('half');
+    const early = client.request({ ...POST, CONTENT_LENGTH: 10 }, body);
+    await app.until(() => app.requests[1]?.stdinBytes === 4);
+    app.requests[1].stdout('Status: 413\r\n\r\n').end();
+    expect((await early).status).toBe(413);
+
+    const next = bodyOf(client.request(GET));
+    await app.until(() => app.requests.length === 3);
+    expect(app.requests[2].socket).not.toBe(app.requests[0].socket);
+    app.requests[2].answer('next');
+    expect(await next).toBe('next');
+    expect(app.records.some(([type]) => type === FCGI_ABORT_REQUEST)).toBe(false);
+    app.requests[0].answer('live');
+    expect(await bodyOf(live)).toBe('live');
+    await app.until(() => !app.sockets.has(app.requests[0].socket));
   });
 
   it('lets no slow reader hold back the others, and loses nothing of his answer', async () => {
