@@ -6,7 +6,7 @@ export class Backend {
   readonly pool: Pool;
   readonly #upstream: Upstream;
   /** In a row. */
-  #failures = 0;
+  failures = 0;
   /** Until when it gets no requests, on the clock of performance.now(). */
   downUntil = 0;
 
@@ -17,17 +17,19 @@ export class Backend {
 
   /** After a failure, one request at a time tries it. */
   isUp(): boolean {
-    return this.#failures === 0 || (performance.now() >= this.downUntil && this.pool.live === 0);
+    return this.failures === 0 || (performance.now() >= this.downUntil && this.pool.live === 0);
   }
 
   succeeded(): void {
-    this.#failures = 0;
+    this.failures = 0;
   }
 
-  failed(): void {
+  /** @param before `failures` when the request was sent: many may fail by one event, which counts once. */
+  failed(before: number): void {
+    if (before !== this.failures) return;
     const { failTimeout, maxFailTimeout } = this.#upstream;
-    this.downUntil = performance.now() + Math.min(failTimeout * 2 ** this.#failures, maxFailTimeout);
-    this.#failures++;
+    this.downUntil = performance.now() + Math.min(failTimeout * 2 ** this.failures, maxFailTimeout);
+    this.failures++;
   }
 }
 

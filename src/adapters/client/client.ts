@@ -143,6 +143,7 @@ export class FcgiClient implements AsyncDisposable {
     const backend = choose(this.#backends, exchange.tried);
     if (backend === undefined) return false;
     exchange.backend = backend;
+    exchange.failuresBefore = backend.failures;
     backend.pool.send(exchange);
     return true;
   }
@@ -166,7 +167,7 @@ export class FcgiClient implements AsyncDisposable {
     const stale = error.code === 'FCGI_ERR_CLIENT_CLOSED' && exchange.onKept && !exchange.retried;
     const alone = error.code === 'FCGI_ERR_CLIENT_CANT_MPX_CONN';
     if (alone) backend.pool.stopMultiplexing();
-    if (!stale && BACKENDS_FAULT.has(error.code)) backend.failed();
+    if (!stale && BACKENDS_FAULT.has(error.code)) backend.failed(exchange.failuresBefore);
     if (!exchange.repeatable || this.#destroyed) return false;
     const closed = error.code === 'FCGI_ERR_CLIENT_CLOSED' && exchange.request.idempotent;
     if (!closed && !alone && !NOT_BEGUN.has(error.code)) return false;

@@ -65,6 +65,8 @@ export class Exchange implements OutflowTarget, BodySource {
   /** Where it was sent last, and where it failed before. */
   backend: Backend | undefined;
   readonly tried: Backend[] = [];
+  /** Of that backend, when it was sent. */
+  failuresBefore = 0;
   /** It was sent on a connection that had served others. */
   onKept = false;
   /** It found such a connection closed, and takes a new one now. */
