@@ -33,7 +33,7 @@ export class Outgoing {
   }
 }
 
-const NOTHING = new Outgoing(Buffer.alloc(0), undefined, 0);
+export const NOTHING = new Outgoing(Buffer.alloc(0), undefined, 0);
 
 /**
  * @param length Bytes, where they are known without counting.
@@ -47,6 +47,15 @@ export function outgoing(body: Body, length?: number): Outgoing {
   }
   if (body instanceof Blob) return new Outgoing(undefined, Readable.fromWeb(body.stream() as WebStream), body.size);
   return new Outgoing(undefined, streamOf(body), length ?? -1);
+}
+
+/** Of a request that cannot be sent: nobody will read it. */
+export function discard(body: unknown): void {
+  try {
+    outgoing(body as Body).drop();
+  } catch {
+    // It is no body, or another's.
+  }
 }
 
 function bytesOf(body: Body): Buffer | undefined {

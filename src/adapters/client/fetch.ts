@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { finished, type Readable } from 'node:stream';
 import { fcgiError } from '../../core/errors.ts';
-import type { Body } from './body.ts';
+import { type Body, discard } from './body.ts';
 import type { FcgiClient } from './client.ts';
 import type { ParamValue, RequestOptions } from './request.ts';
 import { type FcgiResponse, ResponseBody } from './response.ts';
@@ -30,8 +30,18 @@ const ORIGIN = 'http://localhost';
 
 /** Rejects as `client.request`; with FCGI_ERR_ARGUMENT where the URL or what is beside it makes no request. */
 export async function fetchOver(client: FcgiClient, url: string | URL, init: FetchInit): Promise<Response> {
-  const { params, body } = fetchRequest(url, init);
+  const { params, body } = sendable(url, init);
   return webResponse(await client.request(params, body, init));
+}
+
+function sendable(url: string | URL, init: FetchInit): ReturnType<typeof fetchRequest> {
+  try {
+    return fetchRequest(url, init);
+  } catch (error) {
+    discard(init.body);
+    discard(init.data);
+    throw error;
+  }
 }
 
 /**

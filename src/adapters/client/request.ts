@@ -1,7 +1,7 @@
 import type { Role } from '../../core/env.ts';
 import { fcgiError } from '../../core/errors.ts';
 import { packText } from '../fastcgi/pairs.ts';
-import { type Body, outgoing, type SpoolLimits, spool } from './body.ts';
+import { type Body, discard, NOTHING, outgoing, type SpoolLimits, spool } from './body.ts';
 import type { ExchangeRequest } from './exchange.ts';
 
 /** CGI parameters; an undefined one is left out. Strings are sent as UTF-8. */
@@ -45,11 +45,13 @@ export async function makeRequest(
   limits: SpoolLimits,
 ): Promise<ExchangeRequest> {
   const { role = 'responder', signal, onStderr } = options;
-  if (!ROLES.includes(role)) throw fcgiError('FCGI_ERR_ARGUMENT', `There is no role ${role}`);
-  const { pairs, method, bodyLength, dataLength } = readParams(params);
-  let body = outgoing(role === 'authorizer' ? undefined : givenBody, bodyLength);
-  let data = outgoing(role === 'filter' ? options.data : undefined, dataLength);
+  let body = NOTHING;
+  let data = NOTHING;
   try {
+    if (!ROLES.includes(role)) throw fcgiError('FCGI_ERR_ARGUMENT', `There is no role ${role}`);
+    const { pairs, method, bodyLength, dataLength } = readParams(params);
+    if (role !== 'authorizer') body = outgoing(givenBody, bodyLength);
+    if (role === 'filter') data = outgoing(options.data, dataLength);
     signal?.throwIfAborted();
     if (body.length < 0) body = await spool(body, limits, signal);
     if (data.length < 0) data = await spool(data, limits, signal);
@@ -68,8 +70,10 @@ export async function makeRequest(
       onStderr,
     };
   } catch (error) {
-    body.drop();
-    data.drop();
+    if (body !== NOTHING) body.drop();
+    else if (role !== 'authorizer') discard(givenBody);
+    if (data !== NOTHING) data.drop();
+    else if (role === 'filter') discard(options.data);
     throw error;
   }
 }

@@ -100,6 +100,21 @@ describe('a request', () => {
     expect(await codeOf(client.request(...args))).toBe(code);
   });
 
+  it.each<[string, (client: FcgiClient, stream: Readable) => Promise<unknown>]>([
+    ['role', (client, stream) => client.request(GET, stream, { role: 'x' as never })],
+    ['parameter', (client, stream) => client.request({ A: {} } as never, stream)],
+    ['length', (client, stream) => client.request({ CONTENT_LENGTH: '-1' }, stream)],
+    ['data', (client, stream) => client.request(POST, stream, { role: 'filter', data: 5 as never })],
+    ['body, beside data', (client, data) => client.request(POST, 5 as never, { role: 'filter', data })],
+    ['URL', (client, body) => client.fetch('http://', { method: 'POST', body })],
+    ['method', (client, data) => client.fetch('/', { method: 'A B', role: 'filter', data })],
+  ])('that cannot be sent for its %s destroys its streams', async (_, ask) => {
+    const { client } = await talk(() => {});
+    const stream = new Readable({ read() {} });
+    expect(await codeOf(ask(client, stream))).toBe('FCGI_ERR_ARGUMENT');
+    expect(stream.destroyed).toBe(true);
+  });
+
   it('fails with what its body fails with', async () => {
     const { app, client } = await talk((request) => request.answer(''));
     const body = new Readable({ read() {} });
