@@ -25,6 +25,9 @@ type FetchParams = Record<string, ParamValue | undefined>;
 /** Those that a web `Response` has no body with (Fetch standard, section 2.2.3). */
 const BODILESS = new Set([101, 103, 204, 205, 304]);
 
+/** Methods that may be given in any case (Fetch standard, section 2.2.1): `patch` is another than `PATCH`. */
+const ANY_CASE = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT']);
+
 /** Of a URL without an origin. */
 const ORIGIN = 'http://localhost';
 
@@ -50,8 +53,8 @@ function sendable(url: string | URL, init: FetchInit): ReturnType<typeof fetchRe
  * @throws FcgiError FCGI_ERR_ARGUMENT
  */
 export function fetchRequest(url: string | URL, init: FetchInit): { params: FetchParams; body: Body } {
-  const { method = 'GET', root } = init;
-  if (!/^[!#$%&'*+.^`|~\w-]+$/.test(method)) throw fcgiError('FCGI_ERR_ARGUMENT', `Not a method: ${method}`);
+  const { root } = init;
+  const method = methodOf(init.method ?? 'GET');
   const { protocol, host, hostname, port, pathname, search } = parseUrl(url);
   const path = decodePath(pathname);
   const secure = protocol === 'https:';
@@ -77,6 +80,12 @@ export function fetchRequest(url: string | URL, init: FetchInit): { params: Fetc
   };
   if (init.headers !== undefined) addHeaders(params, new Headers(init.headers));
   return { params: { ...params, ...init.params }, body };
+}
+
+function methodOf(given: string): string {
+  if (!/^[!#$%&'*+.^`|~\w-]+$/.test(given)) throw fcgiError('FCGI_ERR_ARGUMENT', `Not a method: ${given}`);
+  const upper = given.toUpperCase();
+  return ANY_CASE.has(upper) ? upper : given;
 }
 
 function parseUrl(url: string | URL): URL {

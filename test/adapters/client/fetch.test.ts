@@ -57,6 +57,13 @@ describe('the parameters of fetch', () => {
     expect(paramsOf('/', { headers: { A: 'Zo\xeb' } }).HTTP_A).toEqual(Buffer.from('Zo\xeb', 'latin1'));
   });
 
+  it.each(['delete', 'Get', 'head', 'options', 'post', 'put', 'patch', 'Purge'])(
+    'have the method %s as the web’s fetch has it',
+    (method) => {
+      expect(paramsOf('/', { method }).REQUEST_METHOD).toBe(new Request('http://a', { method }).method);
+    },
+  );
+
   it('are overruled by those that are given', () => {
     const params = { REMOTE_ADDR: undefined, SERVER_PROTOCOL: 'HTTP/2.0', REMOTE_USER: 'ann' };
     expect(fetchRequest('/', { params }).params).toMatchObject(params);
@@ -136,6 +143,7 @@ describe('the response of fetch', () => {
 
   it.each([
     ['HEAD', HEAD],
+    ['head', 'Content-Length: 5\r\n\r\n'],
     ['GET', 'Status: 204\r\n\r\n'],
     ['GET', 'Status: 304\r\n\r\n'],
     ['GET', 'Status: 205\r\n\r\nnot to be'],
