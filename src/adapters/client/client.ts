@@ -43,6 +43,7 @@ export class FcgiClient implements AsyncDisposable {
   readonly #queue: Exchange[] = [];
   /** Those that are not over. */
   readonly #exchanges = new Set<Exchange>();
+  readonly #questions = new Set<AbortController>();
   #closed: Promise<void> | undefined;
   #destroyed = false;
   #onIdle = () => {};
@@ -103,17 +104,26 @@ export class FcgiClient implements AsyncDisposable {
    * Asks what the application says of itself (FCGI_GET_VALUES): FCGI_MAX_CONNS, FCGI_MAX_REQS and FCGI_MPXS_CONNS. Of an
    * upstream, the first.
    *
-   * Rejects with FCGI_ERR_CLIENT_CONNECT, FCGI_ERR_CLIENT_CLOSED, FCGI_ERR_CLIENT_TIMEOUT, FCGI_ERR_CLIENT_PROTOCOL.
+   * Rejects with FCGI_ERR_CLIENT_CONNECT, FCGI_ERR_CLIENT_CLOSED, FCGI_ERR_CLIENT_TIMEOUT, FCGI_ERR_CLIENT_PROTOCOL,
+   * FCGI_ERR_CLIENT_DESTROYED.
    */
-  values(names: Iterable<string> = VALUES): Promise<Values> {
-    return getValues(this.#backends[0]!.pool.address, names, this.#settings);
+  async values(names: Iterable<string> = VALUES): Promise<Values> {
+    if (this.#closed !== undefined) throw destroyed();
+    const question = new AbortController();
+    this.#questions.add(question);
+    try {
+      return await getValues(this.#backends[0]!.pool.address, names, this.#settings, question.signal);
+    } finally {
+      this.#questions.delete(question);
+      if (this.#idle) this.#onIdle();
+    }
   }
 
   /** Takes no more requests, and resolves when those under way are over and all connections are closed. */
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
       this.#onIdle = resolve;
-      if (this.#exchanges.size === 0) resolve();
+      if (this.#idle) resolve();
       for (const { pool } of this.#backends) pool.close();
     });
     return this.#closed;
@@ -125,6 +135,7 @@ export class FcgiClient implements AsyncDisposable {
     this.#destroyed = true;
     // Those that wait first: they would take the places of the others.
     for (const exchange of [...this.#queue, ...this.#exchanges]) exchange.fail(error);
+    for (const question of this.#questions) question.abort(error);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -181,7 +192,11 @@ export class FcgiClient implements AsyncDisposable {
 
   #onOver(exchange: Exchange): void {
     this.#exchanges.delete(exchange);
-    if (this.#exchanges.size === 0) this.#onIdle();
+    if (this.#idle) this.#onIdle();
+  }
+
+  get #idle(): boolean {
+    return this.#exchanges.size + this.#questions.size === 0;
   }
 }
 

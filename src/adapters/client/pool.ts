@@ -102,28 +102,30 @@ export class Pool implements ConnectionOwner {
   }
 
   #ask(exchange: Exchange): void {
-    let wanted = true;
+    const question = new AbortController();
+    const timeouts = { connectTimeout: this.#settings.connectTimeout, headersTimeout: ASK_MS };
     this.#connecting++;
     exchange.cancel = () => {
-      wanted = false;
+      this.#connecting--;
+      question.abort();
+      this.#onRoom();
     };
-    getValues(this.address, [FCGI_MPXS_CONNS, FCGI_MAX_REQS], {
-      connectTimeout: this.#settings.connectTimeout,
-      headersTimeout: ASK_MS,
-    }).then(
+    getValues(this.address, [FCGI_MPXS_CONNS, FCGI_MAX_REQS], timeouts, question.signal).then(
       (values) => {
+        if (question.signal.aborted) return;
         this.#connecting--;
         this.#capacity = capacityFrom(values);
-        if (wanted) this.send(exchange);
+        this.send(exchange);
         this.#onRoom();
       },
       (error) => {
+        if (question.signal.aborted) return;
         this.#connecting--;
+        exchange.cancel = undefined;
         // An application that does not understand the question cannot do what is asked for.
         if (error.code !== 'FCGI_ERR_CLIENT_CONNECT') this.#capacity = 1;
-        exchange.cancel = undefined;
-        if (wanted && this.#capacity === 1) this.send(exchange);
-        else if (wanted) exchange.fail(error);
+        if (this.#capacity === 1) this.send(exchange);
+        else exchange.fail(error);
         this.#onRoom();
       },
     );

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { FcgiError, fcgiError } from '../../core/errors.ts';
 import { after } from '../../core/timer.ts';
 import type { Address } from '../address.ts';
@@ -18,15 +17,16 @@ const MAX_VALUES = 1000;
  * Asks an application for variables (FCGI_GET_VALUES, section 4.1), on a connection for just that. Those that it does not
  * know are left out.
  *
- * Rejects with FCGI_ERR_CLIENT_CONNECT, FCGI_ERR_CLIENT_CLOSED, FCGI_ERR_CLIENT_PROTOCOL, FCGI_ERR_CLIENT_TIMEOUT.
+ * Rejects with FCGI_ERR_CLIENT_CONNECT, FCGI_ERR_CLIENT_CLOSED, FCGI_ERR_CLIENT_PROTOCOL, FCGI_ERR_CLIENT_TIMEOUT, or the
+ * signal's reason.
  */
 export function getValues(
   address: Address,
   names: Iterable<string>,
   timeouts: { connectTimeout: number; headersTimeout: number },
+  signal: AbortSignal,
 ): Promise<Values> {
   return new Promise((resolve, reject) => {
-    let socket: Socket | undefined;
     let timer: NodeJS.Timeout | undefined;
     const parser = new RecordParser({
       onRecord(type, _id, chunk, start, end) {
@@ -39,11 +39,11 @@ export function getValues(
       onUnknown() {},
     });
 
-    function finish(result: Values | FcgiError): void {
+    function finish(result: Values | Error): void {
       clearTimeout(timer);
       parser.stop();
-      socket?.destroy();
-      if (result instanceof FcgiError) reject(result);
+      give();
+      if (result instanceof Error) reject(result);
       else resolve(result);
     }
     function fail(code: FcgiError['code'], why: string, cause?: unknown): void {
@@ -57,7 +57,7 @@ export function getValues(
       }
     }
 
-    connect(address, timeouts.connectTimeout, onBytes, (connected) => {
+    const give = connect(address, timeouts.connectTimeout, onBytes, (connected) => {
       if (connected instanceof FcgiError) {
         finish(connected);
         return;
@@ -66,10 +66,11 @@ export function getValues(
       timer = after(headersTimeout, () =>
         fail('FCGI_ERR_CLIENT_TIMEOUT', `it said nothing for ${headersTimeout} ms`),
       ).unref();
-      socket = connected
+      connected
         .on('error', (error) => fail('FCGI_ERR_CLIENT_CLOSED', error.message, error))
         .on('close', () => fail('FCGI_ERR_CLIENT_CLOSED', 'it closed the connection'));
       connected.write(encodeGetValues(names));
     });
+    signal.addEventListener('abort', () => finish(signal.reason));
   });
 }

@@ -2,7 +2,7 @@ import { getEventListeners, once } from 'node:events';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { FcgiClient } from '../../../src/adapters/client/index.ts';
+import { type ClientOptions, FcgiClient } from '../../../src/adapters/client/index.ts';
 import {
   encodeGetValuesResult,
   encodeUnknownType,
@@ -547,6 +547,36 @@ describe('closing', () => {
     client.destroy();
     expect(await Promise.all(answers)).toEqual(['FCGI_ERR_CLIENT_DESTROYED', 'FCGI_ERR_CLIENT_DESTROYED']);
     await app.until(() => app.sockets.size === 0);
+  });
+
+  it.each<[string, ClientOptions, (client: FcgiClient) => Promise<unknown>]>([
+    ['for its values', {}, (client) => client.values()],
+    ['whether it multiplexes', { multiplex: true }, (client) => client.request(GET)],
+  ])('at once gives up the question to the application %s', async (_, options, ask) => {
+    const { app, client } = await talk(() => {}, options);
+    const answer = codeOf(ask(client));
+    await app.until(() => app.records.length === 1);
+    client.destroy();
+    expect(await answer).toBe('FCGI_ERR_CLIENT_DESTROYED');
+    await client.close();
+    await app.until(() => app.sockets.size === 0);
+  });
+
+  it('waits for values that were asked for, and asks for no more', async () => {
+    const { app, client } = await talk(() => {});
+    const values = client.values();
+    await app.until(() => app.records.length === 1);
+    const closed = client.close();
+    expect(await codeOf(client.values())).toBe('FCGI_ERR_CLIENT_DESTROYED');
+    let open = true;
+    closed.then(() => {
+      open = false;
+    });
+    await new Promise(setImmediate);
+    expect(open).toBe(true);
+    for (const socket of app.sockets) socket.write(encodeGetValuesResult([['FCGI_MAX_REQS', '1']]));
+    expect(await values).toEqual({ FCGI_MAX_REQS: '1' });
+    await closed;
   });
 
   it('is what the end of an `await using` block does', async () => {

@@ -332,6 +332,24 @@ describe('a multiplexed connection', () => {
     expect(app.connections).toBeGreaterThan(2);
   });
 
+  it('is asked about by the next request where the first is given up', async () => {
+    let questions = 0;
+    const { app, client } = await talk((request) => request.answer('next'), { multiplex: true });
+    app.server.on('connection', (socket) => {
+      socket.on('data', (chunk) => {
+        if (chunk[1] === FCGI_GET_VALUES && questions++ > 0) socket.write(encodeGetValuesResult([]));
+      });
+    });
+    const controller = new AbortController();
+    const first = client.request(GET, '', { signal: controller.signal });
+    const next = bodyOf(client.request(GET));
+    await app.until(() => app.records.length === 1);
+    controller.abort(new Error('enough'));
+    await expect(first).rejects.toThrow('enough');
+    expect(await next).toBe('next');
+    expect(questions).toBe(2);
+  });
+
   it('fails where nobody can be asked', async () => {
     const client = clientOf(await freePort(), { multiplex: true });
     expect(await Promise.all([1, 2].map(() => codeOf(client.request(GET))))).toEqual([
