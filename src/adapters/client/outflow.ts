@@ -23,6 +23,8 @@ export class Outflow {
   readonly #body: Outgoing;
   readonly #target: OutflowTarget;
   #sent = 0;
+  /** The peer has enough for now. */
+  #waits = false;
   #stop: () => void = () => {};
 
   constructor(type: number, id: number, body: Outgoing, target: OutflowTarget) {
@@ -50,7 +52,10 @@ export class Outflow {
     };
   }
 
+  /** There is room again; on a shared connection it may be another's that waited for it. */
   resume(): void {
+    if (!this.#waits) return;
+    this.#waits = false;
     this.#target.onProgress();
     if (this.#body.stream === undefined) this.#sendBytes();
     else this.#body.stream.resume();
@@ -67,7 +72,10 @@ export class Outflow {
     while (this.#sent < bytes.length) {
       const piece = bytes.subarray(this.#sent, this.#sent + PIECE_BYTES);
       this.#sent += piece.length;
-      if (!this.#target.write(...encodeStream(this.#type, this.#id, piece)) && this.#sent < bytes.length) return;
+      if (!this.#target.write(...encodeStream(this.#type, this.#id, piece)) && this.#sent < bytes.length) {
+        this.#waits = true;
+        return;
+      }
     }
     this.#end();
   }
@@ -77,7 +85,10 @@ export class Outflow {
       const bytes = toBytes(chunk);
       this.#sent += bytes.length;
       if (this.#sent > this.#body.length) throw wrongLength(this.#sent, this.#body.length);
-      if (!this.#target.write(...encodeStream(this.#type, this.#id, bytes))) stream.pause();
+      if (!this.#target.write(...encodeStream(this.#type, this.#id, bytes))) {
+        this.#waits = true;
+        stream.pause();
+      }
       this.#target.onProgress();
     } catch (error) {
       this.#target.onSendError(error as Error);
