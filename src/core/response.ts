@@ -113,7 +113,10 @@ export class Response extends http.ServerResponse<Request> {
       if (name.toLowerCase() === 'content-type') throw new TypeError('Content-Type cannot be set to an Array');
       this.setHeader(name, value.map(String));
     } else if (name.toLowerCase() === 'content-type') {
-      this.setHeader(name, mime.contentType(String(value)) || String(value));
+      const type = mime.contentType(String(value));
+      // What is no type, as `foo`, leaves none set: what is sent gets its own, as Express's does.
+      if (type) this.setHeader(name, type);
+      else this.removeHeader(name);
     } else {
       this.setHeader(name, String(value));
     }

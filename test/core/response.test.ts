@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Response } from '../../src/core/response.ts';
+import { both } from './as-express.ts';
 import { serve } from './pair.ts';
 
 /** What an answer is like after `act`. */
@@ -52,6 +53,16 @@ describe('res.set, get and append', () => {
   ])('completes the Content-Type %s to %s', async (type, expected) => {
     expect((await answer((res) => res.set('Content-Type', type))).headers['content-type']).toBe(expected);
   });
+
+  it.each(['foo', '; x', 'foo; charset=x', 'text/html', 'nonsense/ type'])(
+    'has the Content-Type %s sent as Express does',
+    async (type) => {
+      for (const body of ['text', { a: 1 }, Buffer.from('bytes')]) {
+        const [ours, theirs] = await both((_req, res) => res.set('Content-Type', type).send(body));
+        expect(ours).toEqual(theirs);
+      }
+    },
+  );
 
   it('refuses several Content-Types', async () => {
     await answer((res) => expect(() => res.set('Content-Type', ['a/b', 'c/d'])).toThrow(TypeError));
