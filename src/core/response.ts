@@ -11,11 +11,13 @@ import vary from 'vary';
 import type { Application } from './app.ts';
 import { allow } from './authorizer.ts';
 import { cgiSocket } from './env.ts';
+import { fcgiError } from './errors.ts';
 import type { Request } from './request.ts';
 import { ANSWERING, SENT, sendFetched, sendStream, sendWhole, toReadable } from './send.ts';
 import { type DownloadArguments, download, type FileCallback, type SendFileOptions, sendFile } from './send-file.ts';
 import { type CookieOptions, clearing, makeSetCookie } from './set-cookie.ts';
 import { type Settings, settingsOf } from './settings.ts';
+import type { NextFunction } from './types.ts';
 
 /** What a header can be set to; anything but an array is made a string. */
 export type HeaderValue = string | number | boolean | readonly (string | number | boolean)[];
@@ -218,6 +220,49 @@ export class Response extends http.ServerResponse<Request> {
   }
 
   /**
+   * Answers as `json` does, or with a script that calls the function that the query names (`?callback=f`; the setting
+   * `jsonp callback name`).
+   */
+  jsonp(value: unknown): this {
+    const settings = settingsOf(this);
+    const json = stringify(value, settings);
+    const given = this.req.query[String(settings['jsonp callback name'])];
+    const callback = Array.isArray(given) ? given[0] : given;
+    if (!this.get('Content-Type'))
+      this.set({ 'X-Content-Type-Options': 'nosniff', 'Content-Type': 'application/json' });
+    if (typeof callback !== 'string' || callback === '') return this.send(json);
+
+    this.set({ 'X-Content-Type-Options': 'nosniff', 'Content-Type': 'text/javascript' });
+    const name = callback.replace(/[^[\]\w$.]/g, '');
+    // Line ends to JavaScript before 2019, though not to JSON.
+    const script = (json ?? '').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+    // The comment is before the name so that the answer cannot pass for a file of another kind (Rosetta Flash).
+    return this.send(`/**/ typeof ${name} === 'function' && ${name}(${script});`);
+  }
+
+  /**
+   * Answers in the one of several ways that the client likes best: by types (`'text/html'`) or extensions (`'html'`), in the
+   * order of preference, or by `default`. Where there is none, FCGI_ERR_NOT_ACCEPTABLE goes to the error handlers.
+   */
+  format(answers: Record<string, (req: Request, res: this, next: NextFunction) => unknown>): this {
+    const { req } = this;
+    const next = req.next!;
+    const types = Object.keys(answers).filter((type) => type !== 'default');
+    const type = types.length > 0 && req.accepts(types);
+    this.vary('Accept');
+    if (type) {
+      this.set('Content-Type', mediaType(type));
+      answers[type]!(req, this, next);
+    } else if (answers.default) {
+      answers.default(req, this, next);
+    } else {
+      const error = fcgiError('FCGI_ERR_NOT_ACCEPTABLE', 'Not Acceptable');
+      next(Object.assign(error, { types: types.map(mediaType) }));
+    }
+    return this;
+  }
+
+  /**
    * HOT: answers with anything. Unless Content-Type is set, a string is HTML, bytes and streams are `application/octet-stream`
    * and any other value is JSON.
    *
@@ -269,6 +314,11 @@ export class Response extends http.ServerResponse<Request> {
     if (name) this.type(extname(name));
     return this.set('Content-Disposition', contentDisposition(name));
   }
+}
+
+/** Of a type with parameters, or of an extension. */
+function mediaType(type: string): string {
+  return type.includes('/') ? type.split(';', 1)[0]!.trim() : mime.lookup(type) || BYTES;
 }
 
 function sentHeaders(res: Response): http.OutgoingHttpHeaders {

@@ -21,6 +21,7 @@ export function createSettings(): Settings {
     env: process.env.NODE_ENV || 'development',
     etag: 'weak',
     'etag fn': weakETag,
+    'jsonp callback name': 'callback',
     'query parser': 'simple',
     'query parser fn': querystring.parse,
     'subdomain offset': 2,

@@ -164,3 +164,55 @@ describe('res.stderr', () => {
     });
   });
 });
+
+describe('res.format', () => {
+  const answers = {
+    text: (_req: unknown, res: Response) => void res.send('text'),
+    'text/html; a=b': (_req: unknown, res: Response) => void res.send('<p>html</p>'),
+    json: (_req: unknown, res: Response) => void res.json({ a: 1 }),
+  };
+  const others = { default: (_req: unknown, res: Response) => void res.send('other') };
+
+  it.each(['text/html', 'application/json', 'text/*', '*/*', 'text/html;q=0.1, text/plain', 'image/png', ''])(
+    'answers Accept: %s as Express does',
+    async (accept) => {
+      for (const given of [answers, { ...answers, ...others }, others, {}]) {
+        const [ours, theirs] = await both((_req, res) => void res.format(given), '/', { accept });
+        expect(ours).toEqual(theirs);
+      }
+    },
+  );
+
+  it('fails with an error of its own where nothing is accepted', async () => {
+    const site = await serve((req, res) => {
+      req.next = (error) => res.json({ ...(error as object), message: (error as Error).message });
+      res.format(answers);
+    });
+    expect(JSON.parse((await site.ask('/', { headers: { Accept: 'image/png' } })).body)).toMatchObject({
+      code: 'FCGI_ERR_NOT_ACCEPTABLE',
+      status: 406,
+      types: ['text/plain', 'text/html', 'application/json'],
+    });
+  });
+});
+
+describe('res.jsonp', () => {
+  it.each(['/', '/?callback=', '/?callback=a.b[0]', '/?callback=a(%27)%3C', '/?callback=a&callback=b', '/?cb=c'])(
+    'answers %s as Express does',
+    async (path) => {
+      for (const value of [{ a: '\u2028\u2029<&' }, 'text', null, undefined]) {
+        for (const settings of [{}, { 'jsonp callback name': 'cb', 'json spaces': 2, 'json escape': true }]) {
+          const [ours, theirs] = await both((_req, res) => res.jsonp(value), path, {}, settings);
+          expect(ours).toEqual(theirs);
+        }
+      }
+    },
+  );
+
+  it('leaves a Content-Type as Express does', async () => {
+    for (const path of ['/', '/?callback=a']) {
+      const [ours, theirs] = await both((_req, res) => res.type('text').jsonp({}), path);
+      expect(ours).toEqual(theirs);
+    }
+  });
+});
