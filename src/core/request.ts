@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import accepts from 'accepts';
 import fresh from 'fresh';
 import proxyAddr from 'proxy-addr';
+import parseRange from 'range-parser';
 import typeIs from 'type-is';
 import type { Application } from './app.ts';
 import { type BodyOptions, type Form, type JsonBodyOptions, readBytes, readForm, readJson, readText } from './body.ts';
@@ -16,6 +17,9 @@ import type { NextFunction } from './types.ts';
 
 /** `req.query` of the simple parser: a name that came more than once has an array. */
 export type Query = Record<string, string | string[] | undefined>;
+
+/** Of a `type`, mostly `bytes`: the first and the last of each. */
+export type Ranges = { start: number; end: number }[] & { type: string };
 
 /** What was parsed, and by whom. */
 interface ParsedQuery {
@@ -158,6 +162,15 @@ export class Request<Params = Record<string, string | string[]>> extends http.In
   header(name: string): string | undefined;
   header(name: string): string | string[] | undefined {
     return this.get(name);
+  }
+
+  /**
+   * Which part of a thing of that size the header Range asks for. Undefined without it, -1 if nothing of that is there, -2 if
+   * it is none. With `combine`, those that meet or overlap are one.
+   */
+  range(size: number, options?: { combine?: boolean }): Ranges | -1 | -2 | undefined {
+    const range = this.get('Range');
+    return range ? parseRange(size, range, options) : undefined;
   }
 
   /** The url's path, as it was sent. */

@@ -4,6 +4,8 @@ import net from 'node:net';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { Request } from '../../src/core/request.ts';
+import type { Handler } from '../../src/core/types.ts';
+import { both } from './as-express.ts';
 import { deferred, serve } from './pair.ts';
 
 type Look = (req: Request) => unknown;
@@ -14,6 +16,22 @@ async function look(look: Look, path = '/', headers: http.OutgoingHttpHeaders = 
   const { body } = await site.ask(path, { headers });
   return JSON.parse(body).found;
 }
+
+describe('req.range', () => {
+  it.each([undefined, 'bytes=0-4', 'bytes=0-4,3-7,90-', 'bytes=-5', 'bytes=100-', 'bytes', 'users=0-1', 'bytes=a-b'])(
+    'reads %s as Express does',
+    async (range) => {
+      for (const options of [undefined, { combine: true }]) {
+        const handler: Handler = (req, res) => {
+          const found = req.range(100, options);
+          res.send(JSON.stringify([found ?? null, typeof found === 'object' && found.type]));
+        };
+        const [ours, theirs] = await both(handler, '/', range === undefined ? {} : { range });
+        expect(ours).toEqual(theirs);
+      }
+    },
+  );
+});
 
 describe('req.get', () => {
   it.each([
