@@ -15,7 +15,7 @@ export { MinimalHttpHandler } from './core/minimal-http-handler.ts';
 export type { Offload } from './core/offload.ts';
 export type { Path, RouteParams } from './core/path.ts';
 export type { PoisonAction, PoisonOptions } from './core/poison.ts';
-export type { Query, Request } from './core/request.ts';
+export type { Query, Ranges, Request } from './core/request.ts';
 export type { HeaderValue, Response } from './core/response.ts';
 export { Router, type RouterOptions } from './core/router.ts';
 export type { FileCallback, SendFileOptions } from './core/send-file.ts';
