@@ -63,14 +63,18 @@ const listens =
   (
     call: (res: ServerResponse, listen: () => void) => unknown,
     read: (req: IncomingMessage) => unknown = () => {},
+    events = ['end', 'close'],
   ): Act =>
   (req, res, { watch }) => {
     call(res, () => {
-      watch('req', req, 'end', 'close');
+      watch('req', req, ...events);
       read(req);
     });
     if (!res.writableEnded) res.end('x');
   };
+
+/** From Node 26 on, the end of node:http's request has passed by then; here it still comes. */
+const LATE = Number.parseInt(process.versions.node, 10) < 26 ? ['end', 'close'] : ['close'];
 
 /** Waits for what nobody may be told. */
 const hears: Script = async (visitor, { noted }, ask) => {
@@ -111,14 +115,14 @@ same(
 same(
   "a GET that is listened to from a tick behind 'finish' on",
   {},
-  listens((res, listen) => res.on('finish', () => process.nextTick(listen))),
+  listens((res, listen) => res.on('finish', () => process.nextTick(listen)), undefined, LATE),
   hears,
 );
 
 same(
   "a GET that is listened to from the response's 'close' on",
   {},
-  listens((res, listen) => res.on('close', listen)),
+  listens((res, listen) => res.on('close', listen), undefined, LATE),
   hears,
 );
 

@@ -229,6 +229,8 @@ export class RequestSocket extends ClientSocket {
       dump(req);
       req.complete = true;
       pushTo(req, null);
+      // From Node 26 on, what was complete when it was dumped has not been resumed.
+      if (!req.readableFlowing) req.resume();
       this.#close();
     } else if (req.complete) {
       // If its end came when there was nobody to hear of it.
