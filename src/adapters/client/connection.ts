@@ -42,14 +42,12 @@ export class ClientConnection implements RecordHandler {
 
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
-  #parser = new RecordParser(this);
+  readonly #parser = new RecordParser(this);
   /** By id - 1. */
   readonly #exchanges: (Exchange | undefined)[] = [];
   #closed = false;
   /** Requests have ended in the chunk that is being read: none begins before its end, lest the rest be taken for its answer. */
   #freed = false;
-  /** Where in that chunk the last of them ended; 0 if its end came in pieces. */
-  #freedAt = 0;
   /** What waits to leave in one write, while a request is begun. */
   #gathered: Part[] | undefined;
   #gatheredBytes = 0;
@@ -163,13 +161,12 @@ export class ClientConnection implements RecordHandler {
       if (!(error instanceof FcgiError)) throw error;
       this.destroy(fcgiError('FCGI_ERR_CLIENT_PROTOCOL', `What came is no answer: ${error.message}`, error));
     }
-    if (this.#freed) this.#onFreed(chunk);
+    if (this.#freed) this.#onFreed();
   }
 
-  onRecord(type: number, id: number, chunk: Buffer, start: number, end: number): void {
+  onRecord(type: number, id: number, chunk: Buffer, start: number): void {
     switch (type) {
       case FCGI_END_REQUEST:
-        this.#freedAt = start > 0 ? end : 0;
         if (this.#exchanges[id - 1] === undefined) this.#onStray();
         else this.#exchanges[id - 1]!.onEnd(decodeEndRequest(chunk, start));
         break;
@@ -195,21 +192,11 @@ export class ClientConnection implements RecordHandler {
   onUnknown(): void {}
 
   /** Others can begin, unless it is out of step. */
-  #onFreed(chunk: Buffer): void {
+  #onFreed(): void {
     this.#freed = false;
     if (this.#closed) return;
-    if (this.live === 0 && this.#freedAt !== chunk.length && !this.#isBetweenRecords()) this.destroy();
+    if (this.live === 0 && this.#parser.isWithinRecord) this.destroy();
     else this.#owner.onFree(this);
-  }
-
-  #isBetweenRecords(): boolean {
-    try {
-      this.#parser.end();
-    } catch {
-      return false;
-    }
-    this.#parser = new RecordParser(this);
-    return true;
   }
 
   /** More of a request that has ended: it could be taken for another one's. */

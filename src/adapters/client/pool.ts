@@ -22,8 +22,6 @@ export class Pool implements ConnectionOwner {
   readonly #settings: ClientSettings;
   readonly #onRoom: () => void;
   readonly #connections = new Set<ClientConnection>();
-  /** Of these, those that take no more requests: they do not count, lest new ones wait for what may go on for long. */
-  #retired = 0;
   /** Requests that wait for a connection to be opened for them. */
   #connecting = 0;
   /** Requests that one connection takes at a time; undefined until it is asked for. */
@@ -83,17 +81,18 @@ export class Pool implements ConnectionOwner {
 
   onClosed(connection: ClientConnection): void {
     this.#connections.delete(connection);
-    if (connection.retired) this.#retired--;
     this.#onRoom();
   }
 
   onRetired(): void {
-    this.#retired++;
     this.#onRoom();
   }
 
+  /** Without those that are retired, lest new ones wait for what may go on for long. */
   get #count(): number {
-    return this.#connections.size - this.#retired + this.#connecting;
+    let count = this.#connecting;
+    for (const connection of this.#connections) if (!connection.retired) count++;
+    return count;
   }
 
   #kept(): ClientConnection | undefined {

@@ -90,9 +90,14 @@ export class RecordParser {
   end(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    if (this.#headerBytes > 0 || this.#content > 0 || this.#padding > 0) {
+    if (this.isWithinRecord) {
       throw fcgiError('FCGI_ERR_TRUNCATED', 'The connection was closed inside a record');
     }
+  }
+
+  /** Whether a record has begun, and not all of it has come. */
+  get isWithinRecord(): boolean {
+    return this.#headerBytes > 0 || this.#content > 0 || this.#padding > 0;
   }
 
   /** From now on nothing is delivered. The handler may call it from inside a callback. */

@@ -4,8 +4,7 @@ import type { Response } from '../../core/response.ts';
 import { ANSWERING, sendWhole } from '../../core/send.ts';
 import type { Background } from './background.ts';
 import type { Writer } from './compile.ts';
-import { ConstantText } from './constant-text.ts';
-import { htmlspecialchars } from './escape.ts';
+import { type ConstantText, constantsOf } from './constant-text.ts';
 import { TextBuffer } from './text-buffer.ts';
 
 /** Thrown through a page that is to end: by `exit()`, or since nobody is there any more to read it. */
@@ -70,9 +69,7 @@ export class Output implements Writer {
   escaped(value?: unknown): Promise<void> | undefined {
     // biome-ignore lint/complexity/noArguments: see echo
     if (arguments.length > 1) return this.#addAllOfTag(arguments, true);
-    if (typeof value !== 'string' || this.#before !== undefined) return this.#addOfTag(value, true);
-    this.#text.addEscaped(value);
-    return this.#added();
+    return isThenable(value) ? this.#addAwaited([value], true) : this.echo(value);
   }
 
   template(strings: TemplateStringsArray, ...values: unknown[]): Promise<void> | undefined {
@@ -99,7 +96,7 @@ export class Output implements Writer {
   raw(value?: unknown): Promise<void> | undefined {
     // biome-ignore lint/complexity/noArguments: see echo
     if (arguments.length > 1) return this.#addAllOfTag(arguments, false);
-    return typeof value === 'string' ? this.#add(value, false) : this.#addOfTag(value, false);
+    return isThenable(value) ? this.#addAwaited([value], false) : this.#add(value, false);
   }
 
   /** A file as it is; resolves to its size in bytes. */
@@ -222,10 +219,6 @@ export class Output implements Writer {
     return last;
   }
 
-  #addOfTag(value: unknown, escaped: boolean): Promise<void> | undefined {
-    return isThenable(value) ? this.#addAwaited([value], escaped) : this.#add(value, escaped);
-  }
-
   #addAllOfTag(values: Iterable<unknown>, escaped: boolean): Promise<void> | undefined {
     for (const value of values) if (isThenable(value)) return this.#addAwaited(values, escaped);
     return this.#addAll(values, escaped);
@@ -303,22 +296,6 @@ export class Output implements Writer {
 function isThenable(value: unknown): boolean {
   if (typeof value !== 'object' && typeof value !== 'function') return false;
   return typeof (value as PromiseLike<unknown> | null)?.then === 'function';
-}
-
-const CONSTANTS = new WeakMap<TemplateStringsArray, ConstantText[]>();
-
-/** The last that was looked up there: mostly it is a loop that writes the same again. */
-let lastStrings: TemplateStringsArray | undefined;
-let lastConstants: ConstantText[] = [];
-
-/** What stands between the values of a template, escaped. */
-function constantsOf(strings: TemplateStringsArray): ConstantText[] {
-  if (strings === lastStrings) return lastConstants;
-  const constants = CONSTANTS.get(strings) ?? strings.map((text) => new ConstantText(htmlspecialchars(text)));
-  CONSTANTS.set(strings, constants);
-  lastStrings = strings;
-  lastConstants = constants;
-  return constants;
 }
 
 async function drained(res: Response): Promise<void> {

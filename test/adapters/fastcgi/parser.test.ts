@@ -215,7 +215,7 @@ describe('errors', () => {
     }
   });
 
-  test('closing is an error at every byte that is not between two records', () => {
+  test('within a record it says so, and closing is an error: at every byte that is not between two', () => {
     const boundaries = new Set([0]);
     for (let offset = 0; offset < REQUEST.length; ) {
       offset += 8 + REQUEST.readUInt16BE(offset + 4) + REQUEST[offset + 6]!;
@@ -224,6 +224,7 @@ describe('errors', () => {
     for (let cut = 0; cut <= REQUEST.length; cut++) {
       const parser = new RecordParser(new Counter());
       parser.write(REQUEST.subarray(0, cut));
+      expect(parser.isWithinRecord).toBe(!boundaries.has(cut));
       expect(codeOf(() => parser.end())).toBe(boundaries.has(cut) ? undefined : 'FCGI_ERR_TRUNCATED');
     }
   });
